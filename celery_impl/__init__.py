@@ -1,0 +1,1 @@
+"""The voter rolls as Celery canvases: one file per variant."""

@@ -1,0 +1,1 @@
+"""The three implementations side by side: timing, faults, report."""

@@ -1,0 +1,85 @@
+"""A worker whose code has changed: `python -m comparisons.lab.states.changed ENGINE HOW N`.
+
+HOW is `required` or `default`: what the further argument is. The calls that are under way know
+nothing of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+
+def celery(how: str, concurrency: int) -> None:
+    """`generate_roll(run_id, station_id, paper)`."""
+    from celery_impl.app import PROFILE, app
+    from celery_impl.tasks import generate_roll
+    from celery_impl.worker import run_worker
+    from shared import steps
+
+    app.tasks.pop(generate_roll.name)
+
+    def required(run_id: str, station_id: str, paper: str) -> int:
+        return steps.generate_roll(run_id, station_id) if paper else 0
+
+    def default(run_id: str, station_id: str, paper: str = "A4") -> int:
+        return required(run_id, station_id, paper)
+
+    changed = required if how == "required" else default
+    app.task(name=generate_roll.name, **PROFILE.step)(changed)  # type: ignore[no-untyped-call]
+    run_worker(concurrency)
+
+
+def prefect(_how: str, concurrency: int) -> None:
+    """`chord_by_station(run_id, paper="A4")`."""
+    from prefect_impl.environment import configure
+
+    configure()
+    from prefect import flow
+
+    from prefect_impl.options import FLOW
+    from prefect_impl.registry import FLOWS
+    from prefect_impl.worker import run_worker
+
+    before = FLOWS["chord_by_station"]
+
+    def chord_by_station(run_id: str, paper: str = "A4") -> Any:
+        return before.fn(run_id) if paper else None
+
+    FLOWS["chord_by_station"] = flow(name="chord_by_station", **FLOW)(chord_by_station)
+    run_worker(concurrency)
+
+
+@dataclass(frozen=True, slots=True)
+class StationOnPaper:
+    """What `temporal_impl.messages.Station` has become."""
+
+    run_id: str
+    station_id: str
+    paper: str = "A4"
+
+
+def temporal(_how: str, concurrency: int) -> None:
+    """The activity `generate_roll` takes a message with a further field."""
+    from temporalio import activity
+
+    from shared import steps
+    from temporal_impl.activities import Activities
+    from temporal_impl.worker import run_worker
+
+    class Changed(Activities):
+        @activity.defn
+        async def generate_roll(self, station: StationOnPaper) -> int:  # type: ignore[override]  # the change
+            step = partial(steps.generate_roll, station.run_id, station.station_id)
+            return await self._do(step) if station.paper else 0
+
+    Activities.generate_roll = Changed.generate_roll  # type: ignore[assignment, method-assign]  # the change
+    run_worker(concurrency)
+
+
+if __name__ == "__main__":
+    {"celery": celery, "prefect": prefect, "temporal": temporal}[sys.argv[1]](
+        sys.argv[2], int(sys.argv[3])
+    )

@@ -1,0 +1,164 @@
+"""`python -m comparisons.readme`: the README's figures and picture, from a comparison's results.
+
+    make compare ARGS="--repeat 3"
+    .venv/bin/python -m comparisons.readme
+
+Rewrites what stands between the two markers of README.md, and docs/images/report.png by headless
+Chromium. Nothing is written unless all of it can be.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from comparisons.export import write_whole
+from comparisons.plan import DEFAULT_WORKLOADS, ENGINES
+from comparisons.results import FORMAT
+from comparisons.table import PIPE_WIDTH, table
+from shared.cli import application, run
+from shared.errors import UsageError
+from shared.fake import DEFAULT_SEED, DEFAULT_VOTERS
+from shared.variants import BY_NAME
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "images" / "report.png"
+BEGIN = "<!-- figures of a comparison, written by `python -m comparisons.readme` -->"
+END = "<!-- end of the figures -->"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PICTURE_SIZE = (1180, 1620)  # CSS pixels: the report down to its first chart
+DEFAULT_REPEAT = 2
+
+app = application("Put the figures and the picture of a comparison into README.md.")
+
+
+@app.command()
+def readme(
+    results: Annotated[Path, typer.Option(help="Folder of results.json and report.html.")] = Path(
+        "comparisons-out"
+    ),
+    note: Annotated[
+        str, typer.Option(help="What else the reader has to know about the machine.")
+    ] = "",
+) -> None:
+    """Rewrite the figures between the markers of README.md, and the picture of the report."""
+    found = read_results(results / "results.json")
+    page = with_figures(PAGE.read_text(encoding="utf-8"), figures(found, note))
+    picture = picture_of(results / "report.html")
+    PICTURE.write_bytes(picture)
+    write_whole(PAGE, page)
+    typer.echo(f"{PAGE.name}: {len(found['runs'])} runs of {found['created'][:10]}")
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The results of a comparison whose runs all did what they had to.
+
+    Raises:
+        UsageError: there is no such file, it is something else, or its figures may not be shown.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file; run `make compare` first") from None
+    except ValueError:
+        found = {}
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise UsageError(f"{path}: these are no results of a comparison ({FORMAT})")
+    if not found["agrees"]:
+        raise UsageError(f"{path}: not every run did what it had to; such figures are not shown")
+    return found
+
+
+def figures(results: Mapping[str, Any], note: str = "") -> str:
+    """The block: on what and with which command it was measured, the table, the sentences."""
+    machine, day = results["environment"], datetime.fromisoformat(results["created"])
+    parts = [
+        f"{machine['cores']} cores ({machine['cpu']}), {day.day} {day:%B %Y}",
+        f"`{command(results)}`",
+        f"{results['seconds']:.0f} s" + (f" ({note})" if note else ""),
+    ]
+    out = StringIO()
+    Console(file=out, width=PIPE_WIDTH).print(table(results, PIPE_WIDTH))
+    lines = [line.rstrip() for line in out.getvalue().strip().splitlines()]
+    bullets = [
+        textwrap.fill(sentence, 100, initial_indent="- ", subsequent_indent="  ",
+                      break_long_words=False, break_on_hyphens=False)
+        for sentence in results["sentences"]
+    ]  # fmt: skip
+    said = textwrap.fill(f"On {parts[0]}, with {parts[1]}, which took {parts[2]}:", 100)
+    return "\n".join([said, "", "```text", *lines, "```", "", *bullets])
+
+
+def command(results: Mapping[str, Any]) -> str:
+    """The shortest `make compare` that repeats the comparison on this machine."""
+    plan = results["plan"]
+    flags = {
+        "csv": (plan["csv"], None),
+        "voters": (plan["voters"], None if plan["csv"] else DEFAULT_VOTERS),
+        "seed": (plan["seed"], None if plan["csv"] else DEFAULT_SEED),
+        "variants": (",".join(plan["variants"]) or "none", ",".join(BY_NAME)),
+        "workloads": (",".join(plan["workloads"]) or "none", ",".join(DEFAULT_WORKLOADS)),
+        "engines": (",".join(plan["engines"]), ",".join(ENGINES)),
+        "concurrency": (plan["concurrency"], results["environment"]["cores"]),
+        "repeat": (plan["repeat"], DEFAULT_REPEAT),
+    }
+    words = [f"--{name} {value}" for name, (value, usual) in flags.items() if value != usual]
+    return f'make compare ARGS="{" ".join(words)}"' if words else "make compare"
+
+
+def with_figures(page: str, block: str) -> str:
+    """The page with the block between its markers.
+
+    Raises:
+        UsageError: the markers are not there, each once and in order.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or page.count(BEGIN) + page.count(END) != 2:
+        raise UsageError(f"{PAGE.name}: the markers are missing: {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+
+
+def picture_of(report: Path) -> bytes:
+    """The top of the report as a PNG file.
+
+    Raises:
+        UsageError: there is no report, or no Chromium to open it.
+    """
+    if not report.is_file():
+        raise UsageError(f"{report}: no such file; run `make compare` first")
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser is None:
+        raise UsageError("no Chromium is installed, which takes the picture of the report")
+    width, height = PICTURE_SIZE
+    with tempfile.TemporaryDirectory(prefix="oc-picture-") as folder:
+        picture = Path(folder) / "report.png"
+        done = subprocess.run(
+            [
+                browser, "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu",
+                f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
+                "--virtual-time-budget=10000",  # milliseconds for the charts to be drawn
+                f"--screenshot={picture}", report.resolve().as_uri(),
+            ],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        if not picture.is_file():
+            last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise UsageError(f"{browser} took no picture of {report}: {last}")
+        return picture.read_bytes()
+
+
+if __name__ == "__main__":
+    run(app, "python -m comparisons.readme")

@@ -1,0 +1,1 @@
+"""offcanvas: any Celery canvas shown, run elsewhere, checked and audited."""

@@ -1,0 +1,1 @@
+"""What a canvas means, with no engine in sight."""

@@ -1,0 +1,75 @@
+"""`offcanvas show`: a canvas, drawn."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How to draw."""
+
+    TREE = "tree"
+    MERMAID = "mermaid"
+    SVG = "svg"
+    JSON = "json"
+
+
+def show(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="package.module:name of a canvas, a task, or a function that returns a canvas; "
+            "or file.py:line of one in a source that is read and not imported.",
+        ),
+    ],
+    arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arg",
+            help="An argument for the function or task, as a Python literal or text; "
+            "name=value for a keyword argument. Repeat for more.",
+        ),
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TREE,
+) -> None:
+    """Draw the canvas at TARGET without running anything."""
+    from offcanvas.audit.place import is_place
+    from offcanvas.canvas import draw, svg, wire
+    from offcanvas.canvas.lift import lift
+    from offcanvas.target import canvas
+
+    if is_place(target):
+        typer.echo(_outline(target, arg, format_), nl=False)
+        return
+    node = lift(canvas(target, arg or ()))
+    match format_:
+        case Format.TREE:
+            text = draw.tree(node)
+        case Format.MERMAID:
+            text = draw.mermaid(node)
+        case Format.SVG:
+            text = svg.svg(node)
+        case Format.JSON:
+            text = wire.dumps(node, indent=2) + "\n"
+    typer.echo(text, nl=False)
+
+
+def _outline(target: str, arg: list[str] | None, format_: Format) -> str:
+    from offcanvas.audit.drawing import diagram, outline_tree, picture
+    from offcanvas.audit.place import outline_at
+    from offcanvas.errors import UsageError
+
+    if arg:
+        raise UsageError("--arg: a place in the source takes no arguments")
+    if format_ is Format.JSON:
+        raise UsageError("--format json: an outline is no canvas that could run; use tree")
+    outline = outline_at(target)
+    match format_:
+        case Format.MERMAID:
+            return diagram(outline)
+        case Format.SVG:
+            return picture(outline)
+        case _:
+            return outline_tree(outline) + "\n"

@@ -1,0 +1,1 @@
+"""The same canvas on real Celery and on other engines, compared."""

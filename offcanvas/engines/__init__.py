@@ -1,0 +1,1 @@
+"""Engines that run canvases with Celery's meaning."""

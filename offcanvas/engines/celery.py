@@ -1,0 +1,192 @@
+"""Celery itself: a real worker on a private Redis, the baseline of every comparison.
+
+Nothing of the user's broker or result backend is touched: for the time of the run the app's
+configuration points to a Redis server of its own, and a worker of its own consumes from it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from offcanvas.engines.base import Outcome, Submission
+from offcanvas.engines.celery_support import SUPPORT
+from offcanvas.engines.environment import CELERY_ADDRESSES, without
+from offcanvas.engines.importable import importable, task_modules
+from offcanvas.engines.outcome import outcome_of
+from offcanvas.engines.prepare import vet
+from offcanvas.engines.private_results import backend_set_aside
+from offcanvas.engines.rest import come_to_rest
+from offcanvas.errors import EngineUnavailable
+from offcanvas.servers import Server, ServerError, redis
+from offcanvas.servers.base import leashed, stop_process_group
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+#: Seconds for a worker to come up, and for a canvas without a timeout to come to rest.
+_START, _REST = 60.0, 60.0
+#: Seconds for tasks that still run when the worker is stopped.
+_GRACE = 20.0
+#: All that ran has come to rest: results are there or never will be.
+_ONE_LOOK = 0.1
+
+#: Settings that lead to the user's servers, or past a worker, and what they are in a private run.
+PRIVATE: Mapping[str, Any] = {
+    "broker_url": None,
+    "broker_read_url": None,
+    "broker_write_url": None,
+    "broker_use_ssl": None,
+    "broker_transport_options": {},
+    "result_backend": None,
+    "result_backend_transport_options": {},
+    "redis_backend_use_ssl": None,
+    "redis_username": None,
+    "redis_password": None,
+    "task_always_eager": False,
+    "worker_enable_remote_control": True,
+}
+#: Options of the Redis transport that have a meaning on any Redis; others name one server.
+_TRANSPORT_OPTIONS = ("priority_steps", "sep", "queue_order_strategy", "visibility_timeout")
+
+
+class CeleryEngine:
+    """Runs a canvas on Celery."""
+
+    name = "celery"
+    support = SUPPORT
+
+    def vet(self, submission: Submission) -> None:
+        """See ``Engine.vet``; what another serializer takes, Celery finds out itself."""
+        if submission.app.conf.task_serializer == "json":
+            vet(submission, self)
+
+    def run(self, submission: Submission) -> Outcome:
+        """Start Redis and a worker, run, and stop both; see ``Engine.run``."""
+        self.vet(submission)
+        with self.session(submission.app) as run:
+            return run(submission)
+
+    @contextmanager
+    def session(self, app: Celery) -> Iterator[Callable[[Submission], Outcome]]:
+        """See ``Engine.session``."""
+        with worker(app) as url:
+            yield lambda submission: _run(submission, url)
+
+
+def _run(submission: Submission, url: str) -> Outcome:
+    """Celery is at rest with no result where ``get()`` would wait for ever: PENDING."""
+    signature: Any = submission.signature
+    result = signature.apply_async(submission.args, submission.kwargs, **submission.options)
+    rested = come_to_rest(submission.app, url, timeout=submission.timeout or _REST)
+    outcome = outcome_of(result, timeout=_ONE_LOOK, interval=_ONE_LOOK / 4)
+    return replace(outcome, complete=rested)
+
+
+@contextmanager
+def worker(app: Celery, *, pool: str = "prefork") -> Iterator[str]:
+    """A worker for ``app`` with a Redis of its own; gives the address of that Redis.
+
+    It consumes from the app's queues, and from others once something waits there while
+    ``come_to_rest`` is watching.
+
+    Raises:
+        BadTarget: the worker cannot import the app.
+        EngineUnavailable: Redis or the worker has not come up; the message ends with the log.
+    """
+    target = importable(app)
+    with _redis() as server:
+        log = server.folder / "worker.log"
+        given = {
+            "app": target,
+            "path": sys.path,
+            "modules": task_modules(app),
+            "settings": _settings(app, server.url),
+            "arguments": [
+                *("-P", pool, "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"),
+            ],
+        }
+        command = [sys.executable, "-m", "offcanvas.engines.celery_worker", json.dumps(given)]
+        with configured(app, server.url):
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    leashed(command), stdout=output, stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )  # fmt: skip
+            grace = _GRACE
+            try:
+                _wait(app, process, log)
+                yield server.url
+            except BaseException:
+                grace = 0.5  # whoever gives up does not wait for tasks that run
+                raise
+            finally:
+                stop_process_group(process, grace)
+
+
+@contextmanager
+def _redis() -> Iterator[Server]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(redis())
+        except ServerError as error:
+            reason = " ".join(str(error).split())
+            raise EngineUnavailable(f"Celery needs a broker: {reason}") from error
+        yield server
+
+
+def _settings(app: Any, url: str) -> dict[str, Any]:
+    """What must not be as the user has it: where messages and results go, and how to get there."""
+    options = app.conf.broker_transport_options or {}
+    kept = {name: options[name] for name in _TRANSPORT_OPTIONS if name in options}
+    return {
+        **PRIVATE,
+        "broker_url": url,
+        "result_backend": url,
+        "broker_transport_options": kept,
+    }
+
+
+@contextmanager
+def configured(app: Any, url: str) -> Iterator[None]:
+    """The app with ``url`` for broker and result backend; as before afterwards."""
+    settings = _settings(app, url)
+    before = {name: app.conf.get(name) for name in settings}
+    with without(*CELERY_ADDRESSES), backend_set_aside(app):
+        app.conf.update(settings)
+        app._after_fork()  # noqa: SLF001  # Celery's own way to drop its pools of connections
+        backend = app.backend
+        try:
+            yield
+        finally:
+            let_go(backend)
+            app.conf.update(before)
+            app._after_fork()  # noqa: SLF001  # as above
+
+
+def let_go(backend: Any) -> None:
+    """Results that live longer than their server must not look for it when they are collected.
+
+    A result that goes unsubscribes: 20 s of retries, and an error that nobody can catch.
+    """
+    consumer = getattr(backend, "result_consumer", None)
+    if consumer is not None:
+        consumer.cancel_for = lambda _task_id: None
+        consumer.stop()
+
+
+def _wait(app: Celery, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START
+    while process.poll() is None and time.monotonic() < deadline:
+        if app.control.ping(timeout=0.5, limit=1):
+            return
+    said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    reason = said[-1] if said else "it has said nothing"
+    raise EngineUnavailable(f"the Celery worker did not come up: {reason}")

@@ -1,0 +1,73 @@
+"""What the engine on Prefect does with every part of a canvas."""
+
+from offcanvas.engines.support import differs, lowered, total, unsupported
+
+_ANSWERS = differs("the caller gets the failure, or the value, instead of waiting for ever")
+_WAITS = lowered(
+    "the flow run waits; a flow run that goes on in another worker waits anew from the beginning"
+)
+
+SUPPORT = total(
+    {
+        "node: group": lowered(
+            "task runs in the processes of one worker, at most 100 members at a time; other "
+            "workers take other canvases"
+        ),
+        "node: chord": lowered("as a group, then the body; no counter in the result backend"),
+        "node: chunks": lowered("as a group of starmaps"),
+        "option: queue": differs(
+            "all tasks of a canvas run in the worker that walks it; the request names the queue"
+        ),
+        "option: priority": differs(
+            "the request has the priority; tasks are begun in the order of the canvas"
+        ),
+        "option: countdown": _WAITS,
+        "option: eta": lowered("the flow run waits"),
+        "option: time_limit": lowered(
+            "the worker kills the task's process; Prefect's own timeout_seconds cannot interrupt "
+            "a thread"
+        ),
+        "option: soft_time_limit": lowered("an alarm in the task's process"),
+        "option: serializer": differs("everything is carried as JSON"),
+        "option: extra": differs(
+            "headers reach the request; there is no broker to read the others"
+        ),
+        "in a task: self.retry and autoretry_for": lowered(
+            "the task decides; Prefect retries the same task run with the delay asked for"
+        ),
+        "in a task: self.request": differs(
+            "hostname is the worker's machine; delivery_info has no exchange"
+        ),
+        "in a task: canvases started inside": lowered(
+            "walked by the same flow run, from the tenth generation on by one of their own"
+        ),
+        "values of other serializers": unsupported(
+            "everything is carried as JSON; use the JSON serializer"
+        ),
+        "signals of messages: before_task_publish, after_task_publish, task_received": differs(
+            "not sent: no message is published and no consumer takes one; put what they add to the "
+            "headers into the signature's"
+        ),
+        "a generator for a header": differs("is read to its end before the first task starts"),
+        "Ignore and Reject": differs(
+            "Reject ends the task like Ignore; there is no queue to requeue to"
+        ),
+        "a result that the serializer refuses": differs(
+            "the task fails and the chain stops; Celery has sent an immutable next step by then"
+        ),
+        "results in the app's result backend": differs(
+            "tasks that run have the state STARTED, as with task_track_started"
+        ),
+        "a worker that is killed": lowered(
+            "after three missed heartbeats (15 s) another worker of the kit goes on with the "
+            "canvas: its tasks fail with WorkerLostError or, with acks_late, run again; under "
+            "Prefect's own workers the flow run is Crashed, and its Retry goes on; Celery's caller "
+            "waits for ever"
+        ),
+        "hang: a failed chain that ends in a group (celery/celery#4004, #6437)": _ANSWERS,
+        "hang: an empty group for the body of a chord": _ANSWERS,
+        "hang: a failed header of a chord inside a header": _ANSWERS,
+        "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
+        "lost: callbacks that follow self.replace(group) in a chain": differs("they are fired"),
+    }
+)

@@ -1,0 +1,207 @@
+"""The worker: takes flow runs of canvases and walks them in its own process.
+
+Prefect's own workers start a process for each flow run, which imports Prefect and the app and then
+starts processes for the tasks: seconds for each canvas. This one, on Prefect's documented base
+class, has them resident. A flow run here only orchestrates; the app's code runs in processes apart.
+
+What decides when something goes wrong, in Celery's words and in Prefect's:
+
+=====================================  ==========================================================
+``self.retry``, ``autoretry_for``      decided by the task; Prefect's own retry, with that delay
+``time_limit``                         the process is killed: TimeLimitExceeded, state TimedOut
+``soft_time_limit``                    an alarm in the process
+``countdown``, ``eta``                 the flow run waits
+``expires``                            looked at when the task is about to begin
+a task's process dies                  WorkerLostError; with ``acks_late`` and
+                                       ``reject_on_worker_lost`` the task runs again
+the worker is killed                   another one sees that it sends no heartbeats, and runs the
+                                       flow run again: what has ended stays as it is, what was
+                                       running is WorkerLostError or, with ``acks_late``, runs again
+SIGTERM                                no further flow runs; those in hand may go on for a while,
+                                       then they are given back and go on elsewhere
+``revoke``, cancellation in the UI     seen within a second
+=====================================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import anyio
+import anyio.abc
+import httpx
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow
+from prefect.states import AwaitingRetry
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from offcanvas.engines.prefect.deployments import WORKER_TYPE
+from offcanvas.engines.prefect.flow import canvas
+from offcanvas.engines.prefect.sweep import give_back_lost
+from offcanvas.engines.prefect.work import resident
+
+log = logging.getLogger(__name__)
+
+#: Canvases in hand at a time. They only wait; the tasks of all of them share the processes.
+FLOW_RUNS = 200
+HEARTBEAT_SECONDS = 5
+#: How long flow runs in hand may go on after SIGTERM.
+GRACE_SECONDS = 30.0
+
+
+class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResult]):
+    """Executes flow runs in the event loop of its own process."""
+
+    type = WORKER_TYPE
+
+    def __init__(self, work_pool: str, heartbeat: int = HEARTBEAT_SECONDS) -> None:
+        super().__init__(
+            work_pool,
+            name=f"{socket.gethostname()}-{os.getpid()}",
+            limit=FLOW_RUNS,
+            prefetch_seconds=0,
+            heartbeat_interval_seconds=heartbeat,
+        )
+        self._draining = False
+        self._in_hand: set[anyio.CancelScope] = set()
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Ask for work, unless this worker is about to stop."""
+        return [] if self._draining else await super().get_and_submit_flow_runs()
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[Any] | None = None,
+    ) -> BaseWorkerResult:
+        """Execute the flow run to its end; the engine itself tells the server about its states."""
+        del configuration  # there is no infrastructure to configure
+        if task_status is not None:
+            task_status.started(self.name)  # becomes the flow run's infrastructure_pid
+        with anyio.CancelScope() as scope:
+            self._in_hand.add(scope)
+            try:
+                running: Any = run_flow(canvas, flow_run=flow_run, return_type="state")
+                await running
+            finally:
+                self._in_hand.discard(scope)
+        if scope.cancelled_caught:
+            await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+        return BaseWorkerResult(identifier=self.name, status_code=0)
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Not needed, and one of the requests that a server on SQLite refuses when it is busy."""
+
+    async def drain(self, grace: float) -> None:
+        """Take no more flow runs; give those back that have not ended after ``grace`` seconds."""
+        self._draining = True
+        with anyio.move_on_after(grace):
+            await self._until_idle()
+        for scope in list(self._in_hand):
+            scope.cancel()
+        await self._until_idle()
+
+    async def _until_idle(self) -> None:
+        while self.limiter.borrowed_tokens:  # one a flow run, from its acceptance to its end
+            await anyio.sleep(0.05)
+
+    async def sweep(self) -> None:
+        """See to flow runs whose worker is gone, for ever."""
+        while True:
+            await anyio.sleep(self.heartbeat_interval_seconds)
+            try:
+                await give_back_lost(self.client, self._work_pool_name, self.name)
+            except httpx.HTTPError as error:  # the server may be starting anew
+                log.warning("could not look for lost flow runs: %s", error)
+
+    async def sign_off(self) -> None:
+        """Have the server forget this worker, instead of missing its heartbeats."""
+        try:
+            await self.client.request(
+                "DELETE",
+                "/work_pools/{work_pool_name}/workers/{name}",
+                path_params={"work_pool_name": self._work_pool_name, "name": self.name},
+            )
+        except httpx.HTTPError as error:  # it is stopping, too; the worker goes all the same
+            log.warning("could not sign off from the Prefect server: %s", error)
+
+
+def serve(
+    app: str,
+    *,
+    work_pool: str,
+    processes: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    grace: float = GRACE_SECONDS,
+    heartbeat: int = HEARTBEAT_SECONDS,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Work in the foreground until SIGTERM or Ctrl-C; to be called in the main thread.
+
+    Args:
+        app: where processes find the app, ``module:name``.
+        work_pool: the pool to take flow runs from; its deployment is there already.
+        processes: how many tasks run at a time; one for each CPU unless given.
+        settings: what the app's configuration is updated with.
+        grace: seconds that flow runs in hand may go on after SIGTERM.
+        heartbeat: seconds between two signs of life; after three of them a worker is lost.
+        ready: called when the processes are there.
+
+    Raises:
+        BadTarget: there is no app.
+        EngineError: a process cannot be started.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    count = processes or os.cpu_count() or 1
+    failed: list[BaseException] = []
+
+    async def work() -> None:
+        async with resident(app, count, settings or {}):
+            ready()
+            await _work(CanvasWorker(work_pool, heartbeat), stop, grace)
+
+    def run() -> None:
+        try:
+            asyncio.run(work())
+        except BaseException as error:  # raised in the main thread, below
+            failed.append(error)
+        finally:
+            stop.set()
+
+    # Not in the main thread: there every flow run would put its own handler of SIGTERM in the
+    # place of ours.
+    thread = threading.Thread(target=run, name="offcanvas-worker")
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+async def _work(worker: CanvasWorker, stop: threading.Event, grace: float) -> None:
+    working = asyncio.create_task(worker.start(printer=lambda *_: None))
+    sweeping: asyncio.Task[None] | None = None
+    while not stop.is_set() and not working.done():
+        await asyncio.sleep(0.1)
+        if sweeping is None and worker.is_setup:
+            sweeping = asyncio.create_task(worker.sweep())
+    if sweeping is not None:
+        sweeping.cancel()
+    if not working.done():
+        if worker.is_setup:
+            await worker.drain(grace)
+            await worker.sign_off()
+        working.cancel()
+    await asyncio.wait({working})
+    if not working.cancelled():
+        working.result()  # it ended by itself: say why

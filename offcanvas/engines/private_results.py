@@ -1,0 +1,45 @@
+"""A result backend for the time of a run: a folder that processes share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from offcanvas.engines.environment import CELERY_ADDRESSES, without
+from offcanvas.servers.base import private_folder
+
+
+@contextmanager
+def private_results(app: Any) -> Iterator[None]:
+    """Let the app keep its results in a folder for a while; its own backend comes back after."""
+    folder = private_folder("results")
+    before = app.conf.get("result_backend")
+    try:
+        with without(*CELERY_ADDRESSES), backend_set_aside(app):
+            app.conf.result_backend = f"file://{folder}"
+            try:
+                yield
+            finally:
+                app.conf.result_backend = before
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def backend_set_aside(app: Any) -> Iterator[None]:
+    """The app makes its result backend anew, from its settings; the one it has comes back after.
+
+    A backend that is thread-safe stands on the app, any other in the thread's own attributes; the
+    property's setter cannot put None back.
+    """
+    kept, local = app._backend_cache, app._local.__dict__.pop("backend", None)  # noqa: SLF001  # see above
+    app._backend_cache = None  # noqa: SLF001  # see above
+    try:
+        yield
+    finally:
+        app._backend_cache = kept  # noqa: SLF001  # see above
+        app._local.__dict__.pop("backend", None)  # noqa: SLF001  # see above
+        if local is not None:
+            app._local.backend = local  # noqa: SLF001  # see above

@@ -1,0 +1,1 @@
+"""Processes in which a worker of any engine runs the app's tasks."""

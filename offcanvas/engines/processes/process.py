@@ -1,0 +1,120 @@
+"""What happens in a process of the pool: one of the app's tasks at a time.
+
+The process is set up as Celery sets up a process of its prefork pool: the app is imported, made
+current, and ``worker_process_init`` is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+from celery import signals
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
+
+from offcanvas.engines import task_runtime
+from offcanvas.engines.processes.reference import resolved, shortened
+from offcanvas.engines.walker import ChordFailure, TaskCall
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+_apps: list[Celery] = []
+
+
+def app() -> Celery:
+    """The app of this process."""
+    return _apps[0]
+
+
+def enter(
+    target: str, settings: Mapping[str, Any], path: Sequence[str], environment: Mapping[str, str]
+) -> None:
+    """Begin: import the app at ``target`` (``module:name``) and give it ``settings``.
+
+    ``path`` and ``environment`` are the worker's: a fork server that was there before has those of
+    its own beginning.
+
+    Ctrl-C is the worker's business, and a process does not outlive a worker that is killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_the_parent()
+    sys.path[:] = path
+    os.environ.clear()
+    os.environ.update(environment)
+    module, _, name = target.partition(":")
+    app: Any = getattr(import_module(module), name)
+    app.conf.update(settings)
+    app._backend_cache = None  # noqa: SLF001  # a backend made during import has older settings
+    app._local.__dict__.pop("backend", None)  # noqa: SLF001  # likewise
+    app.loader.init_worker()
+    app.loader.init_worker_process()
+    app.set_current()
+    app.set_default()
+    app.finalize()
+    signals.worker_process_init.send(sender=None)
+    _apps.append(app)
+
+
+def end_with_the_parent() -> None:
+    """From now on this process ends when the one that has started it does, even if killed."""
+    threading.Thread(target=_end_after_the_parent, name="end-with-parent", daemon=True).start()
+
+
+def _end_after_the_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def run_task(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """One attempt at a task; see ``task_runtime.run_task``."""
+    app = _apps[0]
+    call = resolved(app, _call(raw))
+    outcome = task_runtime.run_task(app, call, strict=raw["strict"], killed=True)
+    return shortened(app, call, outcome).to_json()
+
+
+def lose_task(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The worker or process that had the task is gone: the task has failed."""
+    app, call = _apps[0], _call(raw)
+    if call.name not in app.tasks:
+        return task_runtime.run_task(app, call, strict=raw["strict"]).to_json()
+    error = WorkerLostError(raw["why"])
+    return task_runtime.fail_task(app, call, error, strict=raw["strict"]).to_json()
+
+
+def time_out_task(raw: Mapping[str, Any], limit: float) -> dict[str, Any]:
+    """The task has been killed at its time limit."""
+    error = TimeLimitExceeded(limit)
+    app, call = _apps[0], _call(raw)
+    return task_runtime.fail_task(app, call, error, strict=raw["strict"]).to_json()
+
+
+def revoke_task(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The task was revoked before it ran, or killed while it did."""
+    reason = "terminated" if raw.get("terminated") else "revoked"
+    return task_runtime.revoke(_apps[0], _call(raw), reason).to_json()
+
+
+def fail_chord(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """See ``task_runtime.fail_chord``."""
+    failure = ChordFailure.from_json(raw["failure"])
+    return task_runtime.fail_chord(_apps[0], failure, strict=raw["strict"]).to_json()
+
+
+def store_failures(raw: Mapping[str, Any]) -> None:
+    """See ``task_runtime.store_failures``."""
+    task_runtime.store_failures(_apps[0], raw["task_ids"], raw["error"])
+
+
+def _call(raw: Mapping[str, Any]) -> TaskCall:
+    return TaskCall.from_json(raw["call"])

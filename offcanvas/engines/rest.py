@@ -1,0 +1,81 @@
+"""When a Celery worker on a private Redis has nothing left to do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from redis import Redis
+
+from offcanvas.stopping import raise_if_asked
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+_INTERVAL = 0.05
+#: Between a queue's name and its priority in the name of a list (kombu's Redis transport).
+_PRIORITY = "\x06\x16"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Messages in queues, at the worker, in its processes; and all that it has ever begun."""
+
+    queued: tuple[str, ...]
+    waiting: int
+    reserved: int
+    active: int
+    begun: int
+
+    @property
+    def idle(self) -> bool:
+        return not (self.queued or self.waiting or self.reserved or self.active)
+
+
+def come_to_rest(app: Celery, url: str, *, timeout: float) -> bool:
+    """Wait until the one worker at the Redis ``url`` is idle; False when ``timeout`` came first.
+
+    A message moves from a queue to the worker, from there to a process, and what its task sends is
+    in a queue before it ends. Two looks in a row that find nothing, nowhere, and no task begun
+    between them: all is done. Messages with a countdown count as waiting.
+
+    Queues that nobody consumes from are given to the worker, as a real deployment would have a
+    worker for them.
+    """
+    deadline = time.monotonic() + timeout
+    client = Redis.from_url(url.replace("redis+socket://", "unix://"), decode_responses=True)
+    (host,) = app.control.inspect(timeout=5, limit=1).ping() or (None,)
+    consumed: set[str] = set()
+    before = None
+    try:
+        while host is not None:
+            raise_if_asked()
+            look = _look(app, client, host)
+            if look.idle and look == before:
+                return True
+            for queue in set(look.queued) - consumed:
+                app.control.add_consumer(queue, destination=[host], reply=True, limit=1)
+                consumed.add(queue)
+            if time.monotonic() > deadline:
+                return False
+            before = look
+            time.sleep(_INTERVAL)
+        return False
+    finally:
+        client.close()
+
+
+def _look(app: Celery, client: Any, host: str) -> _Look:
+    lists = client.scan_iter(match="*", count=1000, _type="list")
+    queued = {name.partition(_PRIORITY)[0] for name in lists if "pidbox" not in name}
+    waiting = client.hlen("unacked")
+    ask: Any = app.control.inspect(destination=[host], timeout=5)
+    reserved, active, stats = ask.reserved() or {}, ask.active() or {}, ask.stats() or {}
+    return _Look(
+        tuple(sorted(queued)),
+        waiting,
+        len(reserved.get(host, ())),
+        len(active.get(host, ())),
+        sum((stats.get(host) or {}).get("total", {"": -1}).values()),
+    )

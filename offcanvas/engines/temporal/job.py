@@ -1,0 +1,132 @@
+"""What a workflow is given and what it answers. Plain data; imported inside the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from offcanvas.canvas import wire
+from offcanvas.engines.walker import Branch, Context, End
+
+#: Name of the workflow, and of the activities that are no task's.
+WORKFLOW = "offcanvas.canvas"
+FAIL_CHORD = "offcanvas.fail_chord"
+STORE_FAILURES = "offcanvas.store_failures"
+LOSE_TASK = "offcanvas.lose_task"
+REVOKE_TASK = "offcanvas.revoke_task"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the workflow has to know of the app; fixed when the canvas is started.
+
+    Attributes:
+        strict: do as Celery does where it does otherwise than it documents.
+        time_limit: ``task_time_limit`` of the app, seconds.
+        late: names of tasks with ``acks_late``, which run again when their worker is lost.
+        queues: Celery's queue to Temporal's task queue; queues that are not listed are served by
+            the workflow's own task queue.
+    """
+
+    strict: bool = False
+    time_limit: float | None = None
+    late: tuple[str, ...] = ()
+    queues: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Settings:
+        """The settings that ``to_json`` wrote."""
+        return cls(
+            strict=raw["strict"],
+            time_limit=raw["time_limit"],
+            late=tuple(raw["late"]),
+            queues=tuple((queue, there) for queue, there in raw["queues"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Branches to walk side by side in one history.
+
+    Attributes:
+        children: how many children this workflow has named so far.
+        spawned: ids of the workflows that run trees started by tasks so far.
+        revoked: ids of tasks that must not run.
+    """
+
+    branches: tuple[Branch, ...]
+    settings: Settings
+    children: int = 0
+    spawned: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON. What all members of a group have in common is written once."""
+        return {
+            **_shared(self.branches),
+            "settings": self.settings.to_json(),
+            "children": self.children,
+            "spawned": list(self.spawned),
+            "revoked": list(self.revoked),
+        }
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Job:
+        """The job that ``to_json`` wrote."""
+        return cls(
+            branches=_branches(raw),
+            settings=Settings.from_json(raw["settings"]),
+            children=raw["children"],
+            spawned=tuple(raw["spawned"]),
+            revoked=tuple(raw["revoked"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a job's branches ended, in their order, and the workflows started on the way."""
+
+    ends: tuple[End, ...]
+    spawned: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"ends": [end.to_json() for end in self.ends], "spawned": list(self.spawned)}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Report:
+        """The report that ``to_json`` wrote."""
+        return cls(tuple(End.from_json(end) for end in raw["ends"]), tuple(raw["spawned"]))
+
+
+def _shared(branches: Sequence[Branch]) -> dict[str, Any]:
+    first = branches[0]
+    if any(branch.given != first.given or branch.then != first.then for branch in branches):
+        return {"branches": [branch.to_json() for branch in branches]}
+    common = first.to_json()
+    return {
+        "given": common["given"],
+        "then": common["then"],
+        "nodes": [wire.plain(branch.node) for branch in branches],
+        "contexts": [_context(branch.context) for branch in branches],
+    }
+
+
+def _context(context: Context) -> list[Any]:
+    return [getattr(context, name) for name in Context.__slots__]
+
+
+def _branches(raw: dict[str, Any]) -> tuple[Branch, ...]:
+    if "branches" in raw:
+        return tuple(Branch.from_json(branch) for branch in raw["branches"])
+    given = tuple(raw["given"])
+    then = None if raw["then"] is None else wire.node_of(raw["then"])
+    return tuple(
+        Branch(wire.node_of(node), given, Context(*context), then)
+        for node, context in zip(raw["nodes"], raw["contexts"], strict=True)
+    )

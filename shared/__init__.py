@@ -1,0 +1,1 @@
+"""The domain: voter rolls. Knows SQLAlchemy, knows no orchestrator."""

@@ -1,0 +1,65 @@
+import json
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from offcanvas.canvas import wire
+from offcanvas.canvas.lift import lift
+from offcanvas.errors import BadWire, UnserialisableValue
+from tests.canvas.shop import flow, load, price
+
+
+def test_round_trip():
+    node = lift(flow())
+    assert wire.loads(wire.dumps(node)) == node
+
+
+def test_defaults_are_left_out():
+    document = json.loads(wire.dumps(lift(price.s(1))))
+    assert document == {
+        "offcanvas": 1,
+        "canvas": {"kind": "task", "name": "orders.price", "args": [1]},
+    }
+
+
+def test_values_that_kombu_carries_come_back():
+    args = [date(2026, 11, 22), Decimal("1.50"), UUID(int=5), b"\x00"]
+    node = lift(load.s(args))
+    assert wire.loads(wire.dumps(node)) == node
+
+
+def test_opaque_values_write_the_same_text():
+    text = wire.dumps(lift(load.s([date(2026, 11, 22)])))
+    opaque = wire.loads(text, opaque=True)
+    assert opaque.args == ([{"__type__": "date", "__value__": "2026-11-22"}],)
+    assert wire.dumps(opaque) == text
+
+
+def test_a_value_that_json_refuses():
+    with pytest.raises(UnserialisableValue, match="value that JSON cannot carry"):
+        wire.dumps(lift(load.s(object())))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a canvas of offcanvas"),
+        (
+            '{"offcanvas": 99, "canvas": {}}',
+            "written as version 99, this offcanvas reads version 1",
+        ),
+        (
+            '{"offcanvas": 1, "canvas": {"kind": "spiral"}}',
+            "expected a node with a kind among task",
+        ),
+        ('{"offcanvas": 1, "canvas": {"kind": "task"}}', "a task with wrong fields"),
+        ('{"offcanvas": 1, "canvas": {"kind": "chain", "steps": [7]}}', "got 7"),
+    ],
+)
+def test_text_that_is_no_canvas(text, says):
+    with pytest.raises(BadWire) as raised:
+        wire.loads(text)
+    assert says in str(raised.value)

@@ -1,0 +1,123 @@
+"""Recovery from the database, now and by beat."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from celery import group
+from celery.result import AsyncResult
+
+from celery_impl.app import app
+from celery_impl.health import load
+from celery_impl.sweep import run_sweep
+from celery_impl.tasks import generate_roll
+from celery_impl.workloads import fibonacci
+from offcanvas.servers.base import leashed
+from shared import steps
+from shared.database import transaction
+from shared.models import Summary
+from tests.celery_impl.places import Place, attempts, printed
+
+pytestmark = pytest.mark.servers
+
+
+def summary(run_id: str) -> tuple[int, bool] | None:
+    with transaction(read_only=True) as session:
+        row = session.get(Summary, run_id)
+        return None if row is None else (row.total_pages, row.published)
+
+
+@pytest.mark.parametrize("assigned", [True, False])
+def test_a_caller_that_died_before_it_sent_is_made_up_for(
+    work: Place, assigned: bool, eventually
+) -> None:
+    run_id = f"died-{assigned}"
+    steps.begin_run(run_id, "chain", "celery")
+    if assigned:
+        steps.assign_all(run_id)
+    assert run_id in run_sweep(0.0, True)
+    eventually(lambda: summary(run_id) == (15, True))
+    assert sorted(printed(run_id)) == ["A-1.pdf", "A-2.pdf", "B-1.pdf"]
+    assert run_id not in run_sweep(0.0, True)
+
+
+def test_a_caller_that_died_in_the_middle_of_its_chord_is_made_up_for(
+    work: Place, eventually
+) -> None:
+    steps.begin_run("in-the-middle", "chord_by_station", "celery")
+    steps.assign_all("in-the-middle")
+    generate_roll.si("in-the-middle", "A-1").apply_async()
+    eventually(lambda: attempts("in-the-middle", steps.GENERATE))
+    assert "in-the-middle" in run_sweep(0.0, True)
+    eventually(lambda: summary("in-the-middle") == (15, False))
+    assert len(attempts("in-the-middle", steps.GENERATE)) == 3
+
+
+def test_a_chord_whose_counter_is_gone_gets_its_sum(work: Place, eventually) -> None:
+    backend = app.backend
+    family = psutil.Process(work.worker.pid)
+    family.suspend()  # takes no message, and its processes wait for one
+    try:
+        execution = work.client.start("chord_by_station", "uncounted")
+        known = list(backend.client.scan_iter(match=backend.get_key_for_group("*", "*")))
+        assert known
+        backend.client.delete(*known)
+    finally:
+        family.resume()
+    eventually(lambda: len(printed("uncounted")) == 3)
+    eventually(lambda: load(app).active == 0)
+    assert summary("uncounted") is None
+    assert "uncounted" in run_sweep(0.0, True)
+    eventually(lambda: summary("uncounted") == (15, False))
+    assert AsyncResult(execution, app=app).state == "PENDING"  # the caller is not told
+
+
+def test_a_run_that_a_worker_has_in_hand_is_let_alone(work: Place, eventually) -> None:
+    steps.begin_run("fib33-hand", "chord_by_station", "celery")
+    busy = group(fibonacci.s(0, run_id="fib33-hand", index=i, n=33) for i in range(4)).apply_async()
+    inspect = app.control.inspect(timeout=5, limit=1)
+    eventually(lambda: any((inspect.active() or {}).values()))
+    pool = psutil.Process(work.worker.pid).children(recursive=True)
+    for process in pool:
+        process.suspend()  # at work for as long as the sweep looks
+    try:
+        assert "fib33-hand" not in run_sweep(0.0, True)
+    finally:
+        for process in pool:
+            process.resume()
+    busy.get(timeout=60)
+    eventually(lambda: "fib33-hand" in run_sweep(0.0, True))
+    eventually(lambda: summary("fib33-hand") == (15, False))
+
+
+def test_only_what_is_missing_is_printed_again(work: Place, eventually) -> None:
+    run_id, _, outcome = work.run("chord_by_station")
+    lost = steps.rolls_folder(run_id) / "A-2.pdf"
+    before = lost.read_bytes()
+    lost.unlink()
+    assert run_id in run_sweep(0.0, True)
+    eventually(lost.is_file)
+    eventually(lambda: len(attempts(run_id, steps.GENERATE)) == 4)
+    assert lost.read_bytes() == before
+    assert summary(run_id) == (outcome.total_pages, False)
+
+
+def test_beat_sweeps_from_a_process_of_its_own(work: Place, tmp_path: Path, eventually) -> None:
+    steps.begin_run("by-beat", "chord_by_station", "celery")
+    beat = subprocess.Popen(
+        leashed([sys.executable, "-m", "celery_impl", "sweep", "--older-than", "1"]),
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    )
+    try:
+        eventually(lambda: summary("by-beat") == (15, False))
+        assert [path.name[:12] for path in tmp_path.iterdir()] == ["celery-beat-"]
+        beat.terminate()
+        assert beat.wait(30) == 0
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        beat.kill()
+        beat.wait()

@@ -1,0 +1,32 @@
+"""A worker that is told to stop ends the step in hand, and loses and repeats nothing."""
+
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from celery_impl.app import connect
+from celery_impl.health import load
+from offcanvas.servers import redis
+from tests.celery_impl.places import place
+
+pytestmark = pytest.mark.servers
+
+
+def test_sigterm_lets_the_step_end_and_leaves_the_next_to_others(
+    tmp_path: Path, eventually
+) -> None:
+    with redis() as server, place(tmp_path, server.environment, concurrency=1) as found:
+        pool = psutil.Process(found.worker.pid).children(recursive=True)
+        execution = found.client.start("fib33:4", "stopped")
+        eventually(lambda: found.client.spans(execution))
+        found.worker.send_signal(signal.SIGTERM)
+        assert found.worker.wait(60) == 0
+        assert not any(child.is_running() for child in pool)
+        # Each step sends the next: what has ended is known, and one message is left of the chain.
+        items = [span.item for span in found.client.spans(execution)]
+        assert items == ["0", "1", "2", "3"][: len(items)]
+        assert len(items) < 4
+        left = load(connect())
+        assert (left.queued, left.unacknowledged, left.workers) == (1, 0, ())

@@ -1,0 +1,24 @@
+import pytest
+
+from tests.differential import running
+
+
+@pytest.fixture(scope="session")
+def worker():
+    """See ``running.worker``."""
+    with running.worker() as book:
+        yield book
+
+
+@pytest.fixture(scope="session")
+def temporal_worker(worker):
+    """See ``running.temporal_worker``."""
+    with running.temporal_worker(worker) as calls:
+        yield calls
+
+
+@pytest.fixture(scope="session")
+def prefect_worker(worker, prefect_url):
+    """See ``running.prefect_worker``."""
+    with running.prefect_worker(worker, prefect_url) as calls:
+        yield calls

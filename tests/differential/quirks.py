@@ -1,0 +1,267 @@
+"""Where Celery 5.7 does what neither its documentation nor its other paths say.
+
+Each quirk knows the examples it can touch and the differences it can make there; anything else is
+a divergence. Each is a row of the support table.
+"""
+
+from dataclasses import dataclass
+
+from celery import VERSION
+
+from offcanvas.check.seen import WAITS
+from tests.differential.observe import FAILS
+from tests.differential.specs import FAILING, Call, Chorded, Items, Many
+
+
+def parts_of(spec):
+    """All specs inside, itself first, callbacks included."""
+    yield spec
+    match spec:
+        case Many(parts=parts):
+            inner = parts
+        case Chorded(header=header, body=body):
+            inner = (*header, body)
+        case Call(links=links):
+            inner = links
+        case _:
+            inner = ()
+    for part in inner:
+        yield from parts_of(part)
+
+
+def uses(spec, *tasks):
+    """Whether one of the tasks is called in the canvas."""
+    return any(isinstance(part, Call) and part.task in tasks for part in parts_of(spec))
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """``touches`` says whether the example has what it takes; ``allows`` judges the difference."""
+
+    row: str
+    touches: object
+    allows: object
+
+
+def _all(seen):
+    return seen.ran + seen.called
+
+
+def _more(real, mine):
+    """What only ran here; None if something only ran on Celery."""
+    return None if _all(real) - _all(mine) else _all(mine) - _all(real)
+
+
+def _waits_for_ever(real, mine):
+    """Celery never answers; all that it did is also done here."""
+    return real.answers == {WAITS} and _more(real, mine) is not None
+
+
+def _loses_callbacks(real, mine):
+    lost = _more(real, mine)
+    return lost is not None and all(entry.startswith(("note(", "echo(")) for entry in lost)
+
+
+def _chord_in_header(example):
+    """A chord, or what becomes one, stands in the header of another."""
+    headers = (
+        part
+        for spec in parts_of(example.canvas)
+        if isinstance(spec, Chorded) or (isinstance(spec, Many) and spec.word == "chain")
+        for part in (spec.header if isinstance(spec, Chorded) else spec.parts)
+    )
+    return any(
+        isinstance(inner, Chorded)
+        or (isinstance(inner, Call) and inner.task == "swap_group")
+        or (isinstance(inner, Many) and inner.word == "chain")
+        for header in headers
+        for inner in parts_of(header)
+    )
+
+
+def _fails(example):
+    """A task fails, or chunks inside a canvas pass on what no serializer takes."""
+    chunks = (
+        isinstance(part, Items) and part.word == "chunks" for part in parts_of(example.canvas)
+    )
+    return uses(example.canvas, *FAILING) or any(chunks)
+
+
+def _chunks_in_a_chain(example):
+    chains = (
+        part for part in parts_of(example.canvas) if isinstance(part, Many) and part.word == "chain"
+    )
+    return any(
+        isinstance(inner, Items) and inner.word == "chunks"
+        for chain in chains
+        for inner in parts_of(chain)
+    )
+
+
+def _sent_before_it_failed(real, mine):
+    """Members of the next step that take no value, sent before the value was found unfit."""
+    less = _all(real) - _all(mine)
+    same = bool(real.answers & mine.answers) or real.answers == {WAITS}
+    encode = any("EncodeError" in answer for answer in mine.answers)
+    return same and encode and bool(less) and not _all(mine) - _all(real)
+
+
+def _no_task(spec):
+    """Nothing to run: empty chains and groups, in each other, and chunks of nothing."""
+    match spec:
+        case Many(parts=parts):
+            return all(map(_no_task, parts))
+        case Chorded(body=body):
+            return _no_task(body)
+        case Items(word="chunks", items=()):
+            return True
+        case _:
+            return False
+
+
+def _ends_in_group(spec):
+    match spec:
+        case Many(word="group") | Items(word="chunks"):
+            return True
+        case Many(parts=parts):
+            steps = [part for part in parts if not _no_task(part)]
+            return bool(steps) and _ends_in_group(steps[-1])
+        case Chorded(body=body):
+            return _ends_in_group(body)
+        case _:
+            return False
+
+
+def _failed_chain_ends_in_group(example):
+    """A chain of several steps, or one for the body of a chord, whose failed header is a step."""
+    parts = tuple(parts_of(example.canvas))
+    chains = (part for part in parts if isinstance(part, Many) and part.word == "chain")
+    bodies = [part.body for part in parts if isinstance(part, Chorded)]
+    return _fails(example) and any(
+        (len(chain.parts) > 1 or chain in bodies) and _ends_in_group(chain) for chain in chains
+    )
+
+
+def _empty_body(example):
+    chords = (part for part in parts_of(example.canvas) if isinstance(part, Chorded))
+    return any(_no_task(chord.body) for chord in chords)
+
+
+def _failed_chord_in_header(example):
+    return _fails(example) and _chord_in_header(example)
+
+
+def _lone_chain_for_a_header(example):
+    """A header of one chain around one group, which is empty or holds a chord."""
+    headers = (part.header for part in parts_of(example.canvas) if isinstance(part, Chorded))
+    return any(len(header) == 1 and _around_a_hanging_group(header[0]) for header in headers)
+
+
+def _around_a_hanging_group(spec):
+    if not (isinstance(spec, Many) and spec.word == "chain" and spec.parts):
+        return False
+    match [step for step in spec.parts if not _no_task(step)]:
+        case []:
+            return True
+        case [Many(word="group", parts=members)]:
+            return any(isinstance(member, Chorded) for member in members)
+        case _:
+            return False
+
+
+def _empty_body_in_header(example):
+    """A chord without a body to wait for, in a header of a chord around it."""
+    chords = (part for part in parts_of(example.canvas) if isinstance(part, Chorded))
+    inside = (inner for chord in chords for one in chord.header for inner in parts_of(one))
+    empty = (part for part in inside if isinstance(part, Chorded) and _no_task(part.body))
+    return _fails(example) and any(empty)
+
+
+def _empty_chain(example):
+    return any(
+        isinstance(part, Many) and part.word == "chain" and _no_task(part)
+        for part in parts_of(example.canvas)
+    )
+
+
+def _outer_body_unaware(real, mine):
+    """Nobody tells the outer chord, whose body's errbacks Celery then does not fire.
+
+    Its caller, whom nobody tells either, sees the failure of a member or of a sibling instead.
+    """
+    more = _more(real, mine)
+    same = bool(real.answers & mine.answers)
+    told = all(answer.startswith("raises ChordError(") for answer in mine.answers)
+    member = told and all(answer.startswith("raises ") for answer in real.answers)
+    return (
+        (same or member)
+        and more is not None
+        and all(entry.startswith(("note(", "errback(")) for entry in more)
+    )
+
+
+def _not_counted(real, mine):
+    """The outer chord did not wait for it, and did not hear that it failed."""
+    failed = all(answer.startswith("raises ChordError(") for answer in mine.answers)
+    return failed and all(answer.startswith("returns ") for answer in real.answers)
+
+
+def _calls_twice(real, mine):
+    more = _all(real) - _all(mine)
+    same = bool(real.answers & mine.answers)
+    return same and not _all(mine) - _all(real) and all(_all(mine)[entry] for entry in more)
+
+
+def _fails_itself(real, _mine):
+    return real.answers == {FAILS}
+
+
+QUIRKS = (
+    Quirk("fails: an empty chain where a task has to be", _empty_chain, _fails_itself),
+    Quirk("hang: an empty group for the body of a chord", _empty_body, _waits_for_ever),
+    Quirk("hang: an empty group for the body of a chord", _empty_body_in_header, _not_counted),
+    Quirk(
+        "hang: one chain for a header, around one group, empty or with a chord in it",
+        _lone_chain_for_a_header,
+        _waits_for_ever,
+    ),
+    Quirk(
+        "hang: a failed chain that ends in a group (celery/celery#4004, #6437)",
+        _failed_chain_ends_in_group,
+        _waits_for_ever,
+    ),
+    Quirk(
+        "hang: a failed header of a chord inside a header", _failed_chord_in_header, _waits_for_ever
+    ),
+    Quirk(
+        "hang: a failed header of a chord inside a header",
+        _failed_chord_in_header,
+        _outer_body_unaware,
+    ),
+    Quirk("a result that the serializer refuses", _chunks_in_a_chain, _sent_before_it_failed),
+    Quirk(
+        "lost: callbacks that follow self.replace(group) in a chain",
+        lambda example: uses(example.canvas, "swap_group"),
+        _loses_callbacks,
+    ),
+)
+
+
+#: Celery's own until 5.7.
+OLDER = (
+    Quirk(
+        "Celery 5.6 only: callbacks of a task that a chain replaces are called twice",
+        lambda example: uses(example.canvas, "swap_chain"),
+        _calls_twice,
+    ),
+)
+if VERSION < (5, 7):
+    QUIRKS += OLDER
+
+
+def explained(example, real, mine):
+    """The row of the support table that explains the difference, or None."""
+    for quirk in QUIRKS:
+        if quirk.touches(example) and quirk.allows(real, mine):
+            return quirk.row
+    return None

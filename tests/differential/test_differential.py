@@ -1,0 +1,46 @@
+"""Random canvases on a real worker and on the engines: the same values, failures and calls."""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+
+from tests.differential import specs
+from tests.differential.observe import on_celery, on_memory
+from tests.differential.quirks import explained
+
+EXAMPLES = int(os.environ.get("OFFCANVAS_EXAMPLES", "200"))
+
+pytestmark = [
+    pytest.mark.servers,
+    # Celery announces a change of chord.link_error whenever that is called.
+    pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning"),
+    # A canvas of four levels is long when it is written out.
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+]
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(example=specs.examples)
+def test_memory_does_what_celery_does(worker, example):
+    real, mine = on_celery(example, worker), on_memory(example, worker)
+    differences = mine.differences(real)
+    if differences:
+        row = explained(example, real, mine)
+        event(str(row))
+        assert row is not None, "\n".join(["memory against Celery:", *map(str, differences)])
+
+
+def test_the_comparison_can_fail(worker):
+    example = specs.Example(specs.Call("echo", (1,)))
+    real = on_celery(example, worker)
+    assert real.answers == {'returns ["echo", [1], {}]'}
+    assert real.ran == Counter(["echo(1)"])
+    assert on_memory(specs.Example(specs.Call("echo", (2,))), worker).differences(real)

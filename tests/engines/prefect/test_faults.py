@@ -1,0 +1,144 @@
+"""Limits, losses and revokes: what a worker does around a task, and what outlives it."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from celery import chain, chord, group
+from celery.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
+
+from offcanvas.engines.prefect.client import Caller
+from offcanvas.engines.prepare import prepare
+from tests.engines.apart import (
+    add,
+    app,
+    dies,
+    dies_once,
+    endless,
+    hangs_once,
+    interrupted,
+    sleeps,
+    starts,
+    write,
+)
+from tests.engines.files import wait_for
+
+pytestmark = pytest.mark.servers
+
+
+def test_limits_interrupt_and_kill(on_engine):
+    assert on_engine(interrupted.s()).get() == "interrupted"
+    outcome = on_engine(chord([endless.s(), add.s(1)], add.si(1)))
+    assert isinstance(outcome.error, TimeLimitExceeded)
+
+
+def test_a_process_that_dies_fails_its_task_alone(on_engine, path):
+    outcome = on_engine(chord([dies.s(), add.s(1)], add.si(1)))
+    assert isinstance(outcome.error, WorkerLostError)
+    assert on_engine(dies_once.s(path)).get() == "survived"
+
+
+def started(calls, canvas):
+    prepared = prepare(app, canvas)
+    return prepared.result, calls.start(app, prepared.plan)
+
+
+def test_a_task_that_waits_is_revoked(calls, path):
+    result, run = started(calls, chain(write.s("ran", path=path).set(countdown=2), add.si(1)))
+    calls.revoke([result.parent.id], flow_runs=[run])
+    assert calls.finish(run, 60)
+    with pytest.raises(TaskRevokedError, match="revoked"):
+        result.get(timeout=1)
+    assert not os.path.exists(path)  # noqa: PTH110  # as above
+
+
+def test_a_running_task_is_terminated(calls, path):
+    result, run = started(calls, sleeps.s(path))
+    wait_for(path)
+    calls.revoke([result.id], terminate=True)
+    assert calls.finish(run, 60)
+    with pytest.raises(TaskRevokedError, match="terminated"):
+        result.get(timeout=1)
+
+
+def test_cancelling_the_flow_run_ends_all_its_tasks(calls, path):
+    result, run = started(calls, group(sleeps.s(path), sleeps.s(path).set(countdown=2)))
+    wait_for(path)
+    calls.cancel(run)
+    assert calls.finish(run, 60)
+    assert [child.state for child in result] == ["REVOKED", "REVOKED"]
+    assert calls.client.read_flow_run(run).state.is_cancelled()
+
+
+@contextmanager
+def worker(url):
+    """A worker as a user starts it."""
+    command = [
+        sys.executable,
+        "-m",
+        "offcanvas.engines.prefect",
+        "tests.engines.apart:app",
+    ]
+    options = ["--deployment", "faults", "--processes", "3", "--heartbeat", "1", "--grace", "0"]
+    settings = {
+        "PREFECT_API_URL": url,
+        "PREFECT_WORKER_QUERY_SECONDS": "0.2",
+        "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
+    }
+    process = subprocess.Popen(
+        [*command, *options, "--announce"],
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with process:
+            assert process.stdout.readline() == "ready\n"
+            try:
+                yield process
+            finally:
+                process.terminate()
+                process.wait(60)
+    finally:
+        process.kill()
+
+
+def test_canvases_outlive_workers_that_are_killed_and_stopped(calls, prefect_url, tmp_path):
+    names = ("done", "early", "late", "after", "linked")
+    done, early, late, after, linked = (str(tmp_path / name) for name in names)
+    header = [
+        write.si("once", path=done).set(link=write.si("linked", path=linked)),
+        starts.si(linked),
+        sleeps.si(early),
+        hangs_once.si(late),
+    ]
+    canvas = group(chain(member, write.si("after", path=after)) for member in header)
+    begun, waited = str(tmp_path / "begun"), str(tmp_path / "waited")
+    waits = chain(write.si("once", path=begun), write.si("late", path=waited).set(countdown=1))
+    with Caller(prefect_url, "faults") as caller:
+        with worker(prefect_url) as first:
+            result, run = started(caller, canvas)
+            for one in (done, early, late):
+                wait_for(one)
+            first.send_signal(signal.SIGKILL)
+            first.wait(30)
+        with worker(prefect_url):
+            assert caller.finish(run, 120)
+            waiting, run = started(caller, waits)
+            wait_for(begun)
+        with worker(prefect_url):
+            assert caller.finish(run, 120)
+    states = [child.state for child in result]
+    assert states == ["SUCCESS", "SUCCESS", "FAILURE", "SUCCESS"]
+    assert isinstance(result.results[2].parent.result, WorkerLostError)
+    assert result.results[3].parent.result == "survived"
+    # What had ended is not done twice, and what had not begun is done.
+    assert (tmp_path / "done").read_text() == "once\n"
+    assert (tmp_path / "after").read_text() == "after\n" * 3
+    assert sorted((tmp_path / "linked").read_text().splitlines()) == ["3", "linked"]
+    assert waiting.state == "SUCCESS"
+    assert (tmp_path / "begun").read_text() == "once\n"
+    assert (tmp_path / "waited").read_text() == "late\n"

@@ -1,0 +1,86 @@
+"""Limits, losses and revokes: what a worker and its pool do around a task."""
+
+import os
+
+import pytest
+from celery import chain, chord, group
+from celery.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
+
+from offcanvas.engines.prepare import prepare
+from offcanvas.engines.temporal.client import finish, revoke, start_canvas
+from tests.engines.apart import (
+    add,
+    app,
+    dies,
+    dies_once,
+    endless,
+    interrupted,
+    sleeps,
+    where,
+    write,
+)
+from tests.engines.files import wait_for
+
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning"),
+]
+
+
+def test_a_soft_limit_interrupts(on_engine):
+    assert on_engine(interrupted.s()).get() == "interrupted"
+
+
+def test_a_hard_limit_kills_and_fires_errbacks(on_engine, path):
+    outcome = on_engine(endless.s().on_error(write.si("errback", path=path)) | add.s(1))
+    assert isinstance(outcome.error, TimeLimitExceeded)
+    with open(path) as file:  # noqa: PTH123  # as above
+        assert file.read() == "errback\n"
+
+
+def test_a_hard_limit_in_a_header_fails_the_chord(on_engine):
+    outcome = on_engine(chord([endless.s(), add.s(1)], add.si(1)))
+    assert isinstance(outcome.error, TimeLimitExceeded)
+
+
+def test_a_process_that_dies_fails_its_task_alone(on_engine):
+    outcome = on_engine(chord([dies.s(), add.s(1)], add.si(1)))
+    assert isinstance(outcome.error, WorkerLostError)
+    assert len(on_engine(group(where.s() for _ in range(4))).get()) == 4
+
+
+def test_a_task_that_is_acknowledged_late_runs_again(on_engine, path):
+    assert on_engine(dies_once.s(path)).get() == "survived"
+
+
+def started(calls, canvas):
+    prepared = prepare(app, canvas)
+    handle = calls.wait(start_canvas(calls.client, app, prepared.plan, task_queue=calls.task_queue))
+    return prepared.result, handle
+
+
+def test_a_task_that_waits_is_revoked(calls, path):
+    result, handle = started(calls, chain(write.s("ran", path=path).set(countdown=2), add.si(1)))
+    ids = [result.parent.id]
+    calls.wait(revoke(calls.client, ids, workflows=[handle.id]))
+    calls.wait(finish(calls.client, handle))
+    with pytest.raises(TaskRevokedError, match="revoked"):
+        result.get(timeout=1)
+    assert not os.path.exists(path)  # noqa: PTH110  # as above
+
+
+def test_a_running_task_is_terminated(calls, path):
+    result, handle = started(calls, sleeps.s(path))
+    wait_for(path)
+    calls.wait(revoke(calls.client, [result.id], terminate=True, workflows=[handle.id]))
+    calls.wait(finish(calls.client, handle))
+    with pytest.raises(TaskRevokedError, match="terminated"):
+        result.get(timeout=1)
+
+
+def test_a_running_task_that_is_revoked_without_terminate_ends(calls, path):
+    result, handle = started(calls, sleeps.s(path, 0.5))
+    wait_for(path)
+    calls.wait(revoke(calls.client, [result.id], workflows=[handle.id]))
+    calls.wait(finish(calls.client, handle))
+    assert result.get(timeout=1) is None

@@ -1,0 +1,131 @@
+"""Wide groups, long chains and large values stay below the server's limits."""
+
+import asyncio
+import secrets
+
+import pytest
+from celery import chain, chord, group
+from celery.exceptions import WorkerLostError
+
+from offcanvas.engines.prepare import prepare
+from offcanvas.engines.temporal import driver
+from offcanvas.engines.temporal.client import start_canvas
+from offcanvas.engines.temporal.job import Job, Settings
+from offcanvas.engines.temporal.payload import LARGE, pack, unpack
+from offcanvas.engines.walker import Branch
+from offcanvas.errors import CanvasTooLarge
+from offcanvas.run import run
+from tests.engines.apart import add, app, big, big_and_ignored, boom, length, total, write
+
+pytestmark = pytest.mark.servers
+
+
+def workflows(calls, canvas):
+    """The workflow that walks a canvas, at its end, with its events, and its children's ids."""
+    prepared = prepare(app, canvas)
+
+    async def events():
+        handle = await start_canvas(calls.client, app, prepared.plan, task_queue=calls.task_queue)
+        await handle.result()
+        return [event async for event in handle.fetch_history_events()]
+
+    found = calls.wait(events())
+    children = [
+        event.start_child_workflow_execution_initiated_event_attributes.workflow_id
+        for event in found
+        if event.HasField("start_child_workflow_execution_initiated_event_attributes")
+    ]
+    return prepared.result, found, children
+
+
+def test_wide_groups_are_cut_into_children(calls, monkeypatch):
+    monkeypatch.setattr(driver, "SLICE", 4)
+    canvas = chord([*(add.s(i) for i in range(9)), chain(add.s(1), add.s(1))], total.s())
+    result, _, children = workflows(calls, canvas)
+    assert result.get(timeout=1) == sum(range(9)) + 9 + 3
+    assert [child.rpartition("/")[2] for child in children] == ["1", "2", "3"]
+
+
+def test_children_report_failures_and_what_was_started(on_engine, monkeypatch, tmp_path):
+    monkeypatch.setattr(driver, "SLICE", 2)
+    path = str(tmp_path / "written")
+    linked = add.s(1).set(link=[write.s("linked", path=path)])
+    outcome = on_engine(chord([linked, add.s(1), add.s(2), boom.s()], total.s()))
+    assert repr(outcome.error) == "ValueError('boom', 0)"
+    assert (tmp_path / "written").read_text() == "2 linked\n"
+
+
+def test_a_long_chain_goes_on_in_a_new_run(calls, monkeypatch):
+    monkeypatch.setattr(driver, "EVENTS", 20)
+    result, events, _ = workflows(calls, chain(add.s(0), *(add.s(1) for _ in range(9))))
+    assert result.get(timeout=1) == 10
+    first = events[0].workflow_execution_started_event_attributes
+    assert first.continued_execution_run_id
+    assert len(events) < 40
+
+
+def test_no_more_activities_than_allowed_are_in_flight(calls, monkeypatch):
+    monkeypatch.setattr(driver, "IN_FLIGHT", 3)
+    _, events, _ = workflows(calls, group(add.s(i) for i in range(10)))
+    running = most = 0
+    for event in events:
+        running += event.HasField("activity_task_scheduled_event_attributes")
+        running -= event.HasField("activity_task_completed_event_attributes")
+        most = max(most, running)
+    assert most == 3
+
+
+def test_large_values_travel_by_reference(calls):
+    size = 3_000_000  # more than the server takes
+    result, events, _ = workflows(calls, big.s(size) | length.s())
+    assert result.get(timeout=1) == size
+    assert sum(event.ByteSize() for event in events) < 20_000
+
+
+def test_references_inside_the_list_of_a_chord(on_engine):
+    canvas = chord([big.s(5_000), big.s(10), big_and_ignored.s(6_000)], length.s())
+    assert on_engine(canvas).get() == [5_000, 10, 6_000]
+
+
+def test_a_large_plan_is_compressed():
+    plan = prepare(app, chord([add.s(i) for i in range(2_000)], total.s())).plan
+    job = Job((Branch(plan),), Settings())
+    packed = pack(job.to_json())
+    assert len(packed.payload.data) < 2_000 * 60
+    assert Job.from_json(unpack(packed)) == job
+
+
+def test_a_small_plan_stays_readable():
+    assert pack({"canvas": 1}).payload.data == b'{"canvas":1}'
+    assert pack("x" * LARGE).payload.metadata["encoding"] == b"binary/plain"
+
+
+def test_what_members_share_is_written_once():
+    given = ("y" * 1_000,)
+    then = prepare(app, add.s(1)).plan
+    branches = tuple(Branch(prepare(app, add.s(i)).plan, given, then=then) for i in range(10))
+    job = Job(branches, Settings(late=("a",), queues=(("fast", "there"),)), revoked=("b",))
+    assert Job.from_json(unpack(pack(job.to_json()))) == job
+    assert len(pack(job.to_json()).payload.data) < 5_000
+
+
+def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls):
+    prepared = prepare(app, big.s(5_000) | length.s().set(countdown=1.5))
+
+    async def forget_in_between():
+        handle = await start_canvas(calls.client, app, prepared.plan, task_queue=calls.task_queue)
+        while prepared.result.parent.state != "SUCCESS":
+            await asyncio.sleep(0.05)
+        prepared.result.parent.forget()
+        await handle.result()
+
+    calls.wait(forget_in_between())
+    with pytest.raises(WorkerLostError, match="no longer in the result backend"):
+        prepared.result.get(timeout=1, disable_sync_subtasks=False)
+
+
+def test_a_canvas_too_large_for_the_server_is_refused_before_anything_starts(monkeypatch):
+    # A server that is asked would not answer.
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(CanvasTooLarge, match=r"[\d,]+ bytes, compressed, and Temporal takes 2,097"):
+        run(length.s(secrets.token_hex(3_000_000)), on="temporal")

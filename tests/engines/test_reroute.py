@@ -1,0 +1,143 @@
+import contextlib
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+from celery import Celery, chain, chord, group
+from celery.exceptions import NotRegistered, TaskRevokedError
+
+from offcanvas.engines.private_results import backend_set_aside
+from offcanvas.errors import EngineUnavailable, UnknownEngine
+from offcanvas.reroute import reroute
+from tests.engines import apart
+
+TIMEOUT = 60
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory):
+    """The tasks, with results in a folder; open to the pool's processes by an environment name."""
+    kept = f"file://{tmp_path_factory.mktemp('results')}"
+    with pytest.MonkeyPatch.context() as patch, backend_set_aside(apart.app):
+        patch.setenv("OFFCANVAS_TEST_RESULTS", kept)
+        patch.setattr(apart.app.conf, "result_backend", kept)
+        yield apart
+
+
+@pytest.fixture(scope="module")
+def rerouted(remote):
+    """The app, rerouted for the whole module: processes are slow to start."""
+    with reroute(remote.app, to="memory"):
+        yield remote
+
+
+def get(result):
+    return result.get(timeout=TIMEOUT, interval=0.02)
+
+
+def test_every_way_of_calling(rerouted):
+    add, total = rerouted.add, rerouted.total
+    results = [
+        add.delay(1),
+        add.apply_async((1,), {"y": 2}),
+        add.s(1)(2),
+        chain(add.s(1), add.s(2)).delay(),
+        group(add.s(1), add.s(2))(),
+        chord([add.s(1), add.s(2)])(total.s()),
+        add.map([1, 2]).delay(),
+        add.chunks([(1,), (2,)], 1)(),
+        rerouted.app.send_task("tests.engines.apart.add", (5,)),
+    ]
+    # add.s(1)(2) calls the function, in Celery as here.
+    assert results.pop(2) == 3
+    assert [get(result) for result in results] == [2, 3, 4, [2, 3], 5, [2, 3], [[2], [3]], 6]
+
+
+def test_tasks_run_in_processes_apart(rerouted):
+    assert get(rerouted.where.delay())[0] != os.getpid()
+
+
+CALLER = """
+import time
+from offcanvas.reroute import reroute
+from tests.engines import apart
+
+with reroute(apart.app, to="memory"):
+    print(apart.where.delay().get(timeout=60, interval=0.02)[0], flush=True)
+    time.sleep(600)
+"""
+
+
+def test_processes_end_with_a_caller_that_is_killed(remote):
+    caller = subprocess.Popen([sys.executable, "-c", CALLER], stdout=subprocess.PIPE, text=True)
+    with caller:
+        pid = int(caller.stdout.readline())
+        caller.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(TIMEOUT)
+    assert not psutil.pid_exists(pid)
+
+
+def test_callers_have_celerys_results(rerouted):
+    result = chain(rerouted.add.s(1), rerouted.add.s(2)).delay()
+    assert get(result) == 4
+    assert (result.state, result.parent.get(), result.ready()) == ("SUCCESS", 2, True)
+    result.forget()
+    assert result.state == "PENDING"
+
+
+def test_a_group_result_is_saved_and_restored(rerouted):
+    result = group(rerouted.add.s(1), rerouted.add.s(2)).delay()
+    result.save()
+    assert get(rerouted.app.GroupResult.restore(result.id)) == [2, 3]
+
+
+def test_failures_reach_the_caller(rerouted):
+    result = chain(rerouted.boom.s(), rerouted.add.s(1)).delay()
+    with pytest.raises(ValueError, match="boom"):
+        get(result)
+
+
+def test_what_tasks_do_while_they_run(rerouted):
+    assert get(rerouted.flaky.delay(3)) == 3
+    assert get(rerouted.swapped.delay(1)) == 12
+    started = get(rerouted.starts_one.delay(5))
+    assert get(rerouted.app.AsyncResult(started)) == 6
+
+
+def test_a_task_of_a_name_that_nobody_knows_fails_in_the_worker(rerouted):
+    result = rerouted.app.send_task("no.such.task")
+    with pytest.raises(NotRegistered, match=r"no\.such\.task"):
+        get(result)
+
+
+def test_soft_time_limits_interrupt(rerouted):
+    assert get(rerouted.interrupted.delay()) == "interrupted"
+
+
+def test_revoked_tasks_do_not_run(rerouted, tmp_path):
+    path = tmp_path / "ran"
+    result = rerouted.write.apply_async(("ran",), {"path": str(path)}, countdown=0.5)
+    result.revoke()
+    with pytest.raises(TaskRevokedError):
+        get(result)
+    assert not path.exists()
+
+
+def test_only_the_named_tasks_are_rerouted(remote):
+    with reroute(remote.app, to="memory", only={remote.add.name}) as rerouting:
+        assert rerouting._is_mine(remote.add.s(1) | remote.add.s(2))
+        assert not rerouting._is_mine(remote.add.s(1) | remote.total.s())
+
+
+def test_an_engine_that_is_no_target(remote):
+    with pytest.raises(UnknownEngine, match="cannot reroute to 'nowhere'"):
+        reroute(remote.app, to="nowhere")
+
+
+def test_an_app_without_shared_results_is_refused():
+    app = Celery("lonely", broker="memory://", backend="cache+memory://", set_as_current=False)
+    with pytest.raises(EngineUnavailable, match="set result_backend to one that processes share"):
+        reroute(app, to="memory")

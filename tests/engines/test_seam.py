@@ -1,0 +1,84 @@
+import pytest
+from celery import Celery, _state, chain, current_app, group
+
+from offcanvas.engines.seam import DECLINED, context_route, open_route, route_for
+from tests.engines.tasks import add, app
+
+
+class Catcher:
+    """A route that writes down what it gets."""
+
+    def __init__(self, answer="caught"):
+        self.answer = answer
+        self.caught = []
+
+    def submit(self, signature, args, kwargs, options):
+        self.caught.append((signature["task"], args, kwargs, options))
+        return self.answer
+
+    def revoke(self, ids, options):
+        self.caught.append(("revoke", ids, options))
+
+    def replace(self, task, signature):
+        raise AssertionError
+
+
+@pytest.fixture
+def catcher():
+    route = Catcher()
+    close = open_route(app, route)
+    yield route
+    close()
+
+
+def test_only_the_outermost_call_is_seen(catcher):
+    assert chain(add.s(1), group(add.s(2), add.s(3))).apply_async((5,)) == "caught"
+    assert catcher.caught == [("celery.chain", (5,), {}, {})]
+
+
+def test_all_kinds_are_seen(catcher):
+    add.delay(1)
+    add.s(1).apply_async(countdown=3)
+    add.map([1]).delay()
+    add.chunks([(1,)], 1).apply_async()
+    app.send_task(add.name, (1,))
+    names = [caught[0] for caught in catcher.caught]
+    assert names == [add.name, add.name, "celery.map", "celery.chunks", add.name]
+    assert catcher.caught[1][3]["countdown"] == 3
+
+
+def test_revoke_goes_to_the_route(catcher):
+    app.AsyncResult("x").revoke(terminate=True)
+    assert catcher.caught == [("revoke", ["x"], {"terminate": True})]
+
+
+def test_other_apps_are_left_alone(catcher):
+    other = Celery("other", broker="memory://", set_as_current=False)
+    assert route_for(other) is None
+    assert route_for(app) is catcher
+
+
+def test_a_canvas_without_an_app_belongs_to_the_current_one(catcher):
+    before = _state.get_current_app()
+    app.set_current()
+    try:
+        assert route_for(current_app) is catcher
+    finally:
+        before.set_current()
+
+
+def test_the_context_comes_before_the_process(catcher):
+    inner = Catcher("inner")
+    with context_route(app, inner):
+        assert add.delay(1) == "inner"
+    assert add.delay(1) == "caught"
+
+
+def test_a_declined_call_is_celerys():
+    close = open_route(app, Catcher(DECLINED))
+    try:
+        # The in-memory broker takes the message; nobody consumes it.
+        assert add.delay(1).id
+    finally:
+        close()
+    assert route_for(app) is None

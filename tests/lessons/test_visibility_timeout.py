@@ -1,0 +1,37 @@
+"""RabbitMQ rather than Redis: redelivery by connection, not by visibility timeout."""
+
+import pytest
+
+from offcanvas.servers import Server
+from tests.lessons.conftest import Enrol
+from tests.lessons.school import Class, kill
+
+pytestmark = pytest.mark.servers
+
+
+def orphaned(lesson: Class) -> None:
+    """A worker is killed with a message in hand; the next one has worked off what there was."""
+    worker = lesson.start_worker()
+    lesson.send("work", "orphan")
+    lesson.begun("orphan")
+    kill(worker)
+    lesson.marks.open_door("orphan")
+    lesson.start_worker()
+    lesson.pass_through()
+
+
+def test_on_redis_an_orphan_waits_for_the_timeout(
+    enrol: Enrol, servers: tuple[Server, Server]
+) -> None:
+    lesson = enrol("hardened", broker=servers[1].url)
+    orphaned(lesson)
+    assert lesson.marks.count("begin orphan") == 1
+    assert lesson.load().unacknowledged == 1
+    assert lesson.app.conf.broker_transport_options["visibility_timeout"] > 3_600
+
+
+def test_on_rabbitmq_it_comes_when_the_connection_breaks(enrol: Enrol) -> None:
+    lesson = enrol("hardened")
+    orphaned(lesson)
+    lesson.ended("orphan")
+    assert lesson.marks.count("begin orphan") == 2
