@@ -24,6 +24,7 @@ from shared.recovery import find_gaps
 from shared.settings import masked
 
 _ANSWER_WITHIN = 1.0  # seconds
+_BUSY_ANSWER_WITHIN = 5.0  # seconds, for a worker on a machine that is full of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,14 @@ def load(app: Celery) -> Load:
 
 def runs_in_hand(app: Celery) -> set[str | None]:
     """The runs of which a worker that answers has a task in hand, at work or reserved."""
-    inspect: Any = app.control.inspect(timeout=_ANSWER_WITHIN)
+    inspect: Any = app.control.inspect(timeout=_BUSY_ANSWER_WITHIN)
+    # Reserved first: what is begun in between is seen twice, the other way round not at all.
+    reserved = inspect.reserved() or {}
+    inspect.limit = len(reserved)  # those who answer are known by now
+    active = inspect.active() or {} if reserved else {}
     return {
         subject(task["name"], task["args"], task["kwargs"])[0]
-        for told in (inspect.active(), inspect.reserved())
-        for tasks in (told or {}).values()
+        for tasks in (*reserved.values(), *active.values())
         for task in tasks
     }
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from celery import group
 from celery.result import AsyncResult
 
 from celery_impl.app import app
-from celery_impl.health import load
+from celery_impl.health import load, runs_in_hand
 from celery_impl.sweep import run_sweep
 from celery_impl.tasks import generate_roll
 from celery_impl.workloads import fibonacci
@@ -76,21 +75,15 @@ def test_a_chord_whose_counter_is_gone_gets_its_sum(work: Place, eventually) -> 
 
 
 def test_a_run_that_a_worker_has_in_hand_is_let_alone(work: Place, eventually) -> None:
-    steps.begin_run("fib33-hand", "chord_by_station", "celery")
-    busy = group(fibonacci.s(0, run_id="fib33-hand", index=i, n=33) for i in range(4)).apply_async()
-    inspect = app.control.inspect(timeout=5, limit=1)
-    eventually(lambda: any((inspect.active() or {}).values()))
-    pool = psutil.Process(work.worker.pid).children(recursive=True)
-    for process in pool:
-        process.suspend()  # at work for as long as the sweep looks
+    steps.begin_run("in-hand", "chord_by_station", "celery")
+    endless = fibonacci.delay(0, run_id="in-hand", index=0, n=500)
+    eventually(lambda: "in-hand" in runs_in_hand(app))
     try:
-        assert "fib33-hand" not in run_sweep(0.0, True)
+        assert "in-hand" not in run_sweep(0.0, True)
     finally:
-        for process in pool:
-            process.resume()
-    busy.get(timeout=60)
-    eventually(lambda: "fib33-hand" in run_sweep(0.0, True))
-    eventually(lambda: summary("fib33-hand") == (15, False))
+        endless.revoke(terminate=True, signal="SIGKILL")
+    eventually(lambda: "in-hand" in run_sweep(0.0, True))
+    eventually(lambda: summary("in-hand") == (15, False))
 
 
 def test_only_what_is_missing_is_printed_again(work: Place, eventually) -> None:
