@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,9 @@ from pathlib import Path
 from comparisons.lab.fault import discover
 from comparisons.lab.profiles import HARDENED, NAIVE, PROFILES
 from comparisons.plan import check_out, choose
+from offcanvas.servers import ServerError
+from offcanvas.servers.postgres import programs as postgres_programs
+from offcanvas.servers.rabbitmq import programs as rabbitmq_programs
 from shared.errors import UsageError
 
 
@@ -63,18 +65,17 @@ def make_plan(*, faults: str | None, profiles: str | None, repeat: int, out: Pat
 
 
 def _check_programs(profiles: Sequence[str]) -> None:
-    if not _there("initdb", "/usr/lib/postgresql", "*/bin/initdb"):
-        raise UsageError(
-            "no PostgreSQL: the lab keeps its ledger in private ones; apt-get install postgresql"
-        )
+    try:
+        postgres_programs()
+    except ServerError as error:
+        raise UsageError(f"{error}; the lab keeps its ledger in private clusters") from None
     on_rabbitmq = [name for name in profiles if name in {NAIVE, HARDENED}]
-    if on_rabbitmq and not _there("rabbitmq-server", "/usr/lib/rabbitmq/bin", "rabbitmq-server"):
+    if not on_rabbitmq:
+        return
+    try:
+        rabbitmq_programs()
+    except ServerError as error:
         others = [name for name in PROFILES if name not in {NAIVE, HARDENED}]
         raise UsageError(
-            f"no rabbitmq-server, which {on_rabbitmq[0]} runs on: apt-get install rabbitmq-server, "
-            f"or --profiles {','.join(others)}"
-        )
-
-
-def _there(program: str, folder: str, pattern: str) -> bool:
-    return shutil.which(program) is not None or any(Path(folder).glob(pattern))
+            f"{error}, for {on_rabbitmq[0]}; or --profiles {','.join(others)}"
+        ) from None

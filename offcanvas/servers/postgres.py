@@ -29,7 +29,7 @@ def postgres() -> Server:
     Raises:
         ServerError: PostgreSQL is not installed, or initdb failed.
     """
-    programs = _programs()
+    binaries = programs()
     user = _unprivileged()
     folder = private_folder("postgres", None if user is None else _open_to_others())
     port = free_port()
@@ -38,12 +38,12 @@ def postgres() -> Server:
         if user is not None:
             # The log stays ours; the server writes to it through the descriptor it is given.
             shutil.chown(folder, user)
-        _initdb(programs / "initdb", data, user)
+        _initdb(binaries / "initdb", data, user)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     command = [
-        str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder),
+        str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder),
         "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
         # A small share: this cluster is one of several servers on the machine.
         "-c", "shared_buffers=32MB",
@@ -62,8 +62,12 @@ def postgres() -> Server:
     )
 
 
-def _programs() -> Path:
-    """The folder of `initdb` and `postgres`; Debian keeps them out of PATH, by version."""
+def programs() -> Path:
+    """The folder of `initdb` and `postgres`; Debian keeps them out of PATH, by version.
+
+    Raises:
+        ServerError: PostgreSQL is not installed.
+    """
     on_path = shutil.which("initdb")
     if on_path is not None:
         return Path(on_path).parent

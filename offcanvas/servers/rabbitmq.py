@@ -9,6 +9,7 @@ from pathlib import Path
 
 from offcanvas.servers.base import Server, ServerError, found, free_ports, private_folder
 
+_PACKAGED = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _REMEDY = "install RabbitMQ 3.10 or newer (apt install rabbitmq-server, brew install rabbitmq)"
 
 
@@ -23,8 +24,7 @@ def rabbitmq() -> Server:
     Raises:
         ServerError: RabbitMQ or Erlang is not installed.
     """
-    command = [_executable()]
-    epmd = _epmd()
+    node, epmd = programs()
     folder = private_folder("rabbit")
     port, dist_port, epmd_port = free_ports(3)
     (folder / "rabbitmq.conf").write_text(
@@ -40,7 +40,7 @@ def rabbitmq() -> Server:
     return Server(
         name="rabbitmq",
         url=f"amqp://guest:guest@127.0.0.1:{port}//",
-        command=command,
+        command=[node],
         folder=folder,
         answers=lambda: _greets(port),
         environment={"CELERY_BROKER_URL": f"amqp://guest:guest@127.0.0.1:{port}//"},
@@ -67,21 +67,23 @@ def rabbitmq() -> Server:
     )
 
 
-def _executable() -> str:
-    """The node's own script: Debian's wrapper on PATH becomes the user rabbitmq, without HOME."""
-    packaged = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-    return str(packaged) if packaged.exists() else found("rabbitmq-server", _REMEDY)
+def programs() -> tuple[str, str]:
+    """The paths of the node's own script and of epmd.
 
+    Debian's wrapper on PATH becomes the user rabbitmq, without HOME. epmd belongs to the Erlang on
+    PATH, which the script needs; it lies beside `erl`, or further in, with the runtime system.
 
-def _epmd() -> str:
-    """epmd of the Erlang on PATH; it lies beside `erl`, or further in, with the runtime system."""
-    beside = shutil.which("epmd")
-    if beside is not None:
-        return beside
+    Raises:
+        ServerError: RabbitMQ or Erlang is not installed.
+    """
+    node = str(_PACKAGED) if _PACKAGED.exists() else found("rabbitmq-server", _REMEDY)
     erl = Path(found("erl", _REMEDY)).resolve()
-    for inside in erl.parent.parent.glob("**/erts-*/bin/epmd"):
-        return str(inside)
-    raise ServerError(f"no epmd on PATH nor with {erl}: {_REMEDY}")
+    epmd = shutil.which("epmd") or next(
+        map(str, erl.parent.parent.glob("**/erts-*/bin/epmd")), None
+    )
+    if epmd is None:
+        raise ServerError(f"no epmd on PATH nor with {erl}: {_REMEDY}")
+    return node, epmd
 
 
 def _greets(port: int) -> bool:

@@ -8,6 +8,7 @@ import json
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -163,16 +164,26 @@ def test_misuse_is_one_line_and_status_2(
 
 @pytest.mark.parametrize(
     ("missing", "remedy"),
-    [("initdb", "apt-get install postgresql"), ("rabbitmq-server", "--profiles celery-hardened-r")],
+    [
+        ("initdb", "install PostgreSQL 13"),
+        ("rabbitmq-server", "--profiles celery-hardened-r"),
+        ("erl", "--profiles celery-hardened-r"),
+    ],
 )
 def test_a_program_that_is_not_installed_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str, remedy: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    missing: str,
+    remedy: str,
 ) -> None:
     found = shutil.which
     monkeypatch.setattr(
         shutil, "which", lambda name, **more: None if name == missing else found(name, **more)
     )
-    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    for server in ("postgres", "rabbitmq"):
+        module = sys.modules[f"offcanvas.servers.{server}"]
+        monkeypatch.setattr(module, "_PACKAGED", tmp_path / "packaged")
     with pytest.raises(SystemExit) as caught:
         run(app, "python -m comparisons", ["faults", "--faults", "f01"])
     shown = capsys.readouterr()
