@@ -112,13 +112,16 @@ class Group(Node):
 class Chord(Node):
     """A group whose list of results is the first argument of the body.
 
-    ``args`` and ``kwargs`` are partial arguments waiting for the header's tasks.
+    ``args`` and ``kwargs`` are partial arguments waiting for the header's tasks. In a plan,
+    ``heard`` is the place of the one header member whose value alone is the body's argument
+    (Deviation.CHORDS_THAT_END_A_HEADER, strictly).
     """
 
     header: Group
     body: Node | None
     args: tuple[Value, ...] = ()
     kwargs: Pairs = ()
+    heard: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -3,12 +3,13 @@
 ``Planner.plan(node, call)`` answers what Celery would do with ``signature.apply_async(*call)``, as
 nodes:
 
-* chains hold no chains, no empty groups and no groups but at their end, and have two steps or
-  more; a group with something after it has become the header of a chord, and a chord with a chain
-  for a body inside a chain has been split into its first task and the rest;
+* chains hold no chains, no empty groups and no groups but at their end; a group with something
+  after it has become the header of a chord, and a chord with a chain for a body inside a chain has
+  been split into its first task and the rest; a chain of one step has become that step, but as a
+  member of a group or the body of a chord;
 * groups and headers hold no groups and no empty chains;
 * options of chains, groups and chords, and the arguments of the call, have moved to the tasks they
-  apply to; what is left on them are ids, and on a chord the errbacks to fire if its header fails;
+  apply to; what is left on them are ids, and the errbacks to fire if the header of a chord fails;
 * chunks are groups of starmaps (strictly, inside a canvas, one task that starts such a group).
 
 By default each rule follows Celery's documentation. With ``strict`` the plan is what Celery 5.7
@@ -20,6 +21,7 @@ Sources: ``celery/canvas.py`` of 5.7.0, the functions named at each rule.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -43,7 +45,7 @@ from offcanvas.canvas.nodes import (
 from offcanvas.errors import BadArguments, BadCanvas
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 class Deviation(Enum):
@@ -67,8 +69,12 @@ class Deviation(Enum):
         "unrolled, nested or upgraded to a chord"
     )
     ARGUMENTS_OF_A_LEADING_GROUP = (
-        "arguments of a call to a chain that starts with a group reach the group's members; Celery "
-        "drops them"
+        "arguments of a call to a chain that starts with a group reach the group's members, or the "
+        "first task if there is nothing in the group; Celery drops them"
+    )
+    CHORDS_THAT_END_A_HEADER = (
+        "a group of chords that ends a member of a chord's header is one value in the list for the "
+        "body; Celery calls the body with that group's list alone and waits for no other member"
     )
     CHUNKS_INSIDE = (
         "chunks inside a canvas, or out of JSON, are a group of starmaps; Celery starts the group "
@@ -78,14 +84,19 @@ class Deviation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What ``apply_async`` is given: partial arguments and options."""
+    """What ``apply_async`` is given: partial arguments and options.
+
+    ``fed`` says that a predecessor's value will come before the arguments.
+    """
 
     args: tuple[Value, ...] = ()
     kwargs: Pairs = ()
     options: Options = NO_OPTIONS
+    fed: bool = False
 
 
 NO_CALL = Call()
+_FED = Call(fed=True)
 
 _IDS = frozenset({"task_id", "root_id", "parent_id", "group_id", "group_index"})
 #: What ``_chain.run`` keeps from the first task (``_CHAIN_RUN_OPTIONS``).
@@ -150,15 +161,26 @@ class Planner:
 
     def _chain(self, chain: Chain, call: Call) -> Node:
         options = merge(chain.options, call.options)
-        steps = list(self._steps(chain.steps))
+        steps, forgetful = self._steps(chain.steps)
         if not steps:
             return Chain(steps=())
         if options.task_id and result_id(steps[-1]) is None:
             steps[-1] = _with_result_id(steps[-1], options.task_id)
         steps = self._with_callbacks(Chain(steps=tuple(steps), options=options))
         first = Call(
-            () if chain.immutable else call.args, call.kwargs, _without(options, _NOT_FIRST)
+            () if chain.immutable else call.args,
+            call.kwargs,
+            _without(options, _NOT_FIRST),
+            call.fed,
         )
+        if (
+            forgetful
+            and (first.args or first.kwargs or first.fed)
+            and self._deviates(Deviation.ARGUMENTS_OF_A_LEADING_GROUP)
+        ):
+            if first.fed:
+                steps[0] = _taking_nothing(steps[0])
+            first = Call(options=first.options)
         planned: list[Node] = []
         pending = steps
         while pending:
@@ -166,11 +188,7 @@ class Planner:
             if isinstance(step, Chord) and isinstance(step.body, Chain) and _led_by_task(step.body):
                 pending += self._split(step, step.body)
                 continue
-            step_call = NO_CALL if pending else first
-            # prepare_steps clones the group with the arguments, which its clone forgets.
-            called = isinstance(step, Group) and (step_call.args or step_call.kwargs)
-            if called and self._deviates(Deviation.ARGUMENTS_OF_A_LEADING_GROUP):
-                step_call = replace(step_call, args=(), kwargs=())
+            step_call = _FED if pending else first
             if isinstance(step, Chunks):
                 # Parts of chunks are a group of any size, never unrolled.
                 step = self._chunks(step, step_call)
@@ -185,24 +203,63 @@ class Planner:
         planned.reverse()
         return planned[0] if len(planned) == 1 else Chain(steps=tuple(planned))
 
-    def _steps(self, given: Sequence[Node]) -> Iterator[Node]:
-        steps = list(self._spliced(given))
-        full = [step for step in steps if not _is_empty_group(step)]
-        # A chain of empty groups only is an empty group (#9772).
-        yield from full or steps[:1]
+    def _part(self, node: Node, call: Call) -> Node:
+        """The plan of a member of a group, or of the body of a chord.
 
-    def _spliced(self, given: Sequence[Node]) -> Iterator[Node]:
+        A chain stays one there, also of one step, with its own errbacks: if the chord's header
+        fails, Celery fires those and not its steps' (_result_errbacks).
+        """
+        planned = self._plan(node, call)
+        if not isinstance(node, Chain) or _is_empty_chain(planned):
+            return planned
+        steps = planned.steps if isinstance(planned, Chain) else (planned,)
+        own = merge(node.options, call.options).link_error
+        return Chain(steps=steps, options=Options(link_error=own))
+
+    def _steps(self, given: Sequence[Node]) -> tuple[list[Node], bool]:
+        """The steps of a chain; and whether Celery forgets the arguments of its call.
+
+        prepare_steps clones a leading group with them, which its clone forgets, or hands them to
+        what turns out to be empty.
+        """
+        steps = list(self._spliced(self._headed(given)))
+        # A chain of empty groups only is an empty group (#9772).
+        full = [step for step in steps if not _is_empty(step)]
+        full = full or list(filter(_is_empty_group, steps[:1]))
+        return full, bool(steps) and (isinstance(steps[0], Group) or _is_empty_chain(steps[0]))
+
+    def _headed(self, given: Sequence[Node]) -> deque[Node]:
+        """The head of a chain is looked at on its own (#9772), and so is unrolled once more."""
+        steps, empty = deque(given), None
+        while steps:
+            head = steps.popleft()
+            if isinstance(head, Chain):
+                steps.extendleft(reversed(self._unchained(head)))
+                continue
+            head = self._unrolled(head)
+            if not (_is_empty_group(head) and steps):
+                steps.appendleft(head)
+                return steps
+            empty = head
+        return deque([] if empty is None else [empty])
+
+    def _spliced(self, given: Iterable[Node]) -> Iterator[Node]:
+        """Without chains inside, but for empty ones."""
         for step in given:
-            if isinstance(step, Chain):
-                yield from self._spliced(self._unchained(step))
-            elif isinstance(step, Group) and len(step.members) == 1:
-                # maybe_unroll_group, one level (#1656)
-                (member,) = step.members
-                if step.options != NO_OPTIONS and not self._deviates(Deviation.INNER_OPTIONS):
-                    member = self._plan(member, Call(options=_without(step.options, _IDS)))
-                yield from self._spliced([member]) if isinstance(member, Chain) else [member]
+            member = self._unrolled(step)
+            if isinstance(member, Chain) and member.steps:
+                yield from self._spliced(self._unchained(member))
             else:
-                yield step
+                yield member
+
+    def _unrolled(self, step: Node) -> Node:
+        """The member of a group of one (maybe_unroll_group, one level, #1656)."""
+        if not (isinstance(step, Group) and len(step.members) == 1):
+            return step
+        (member,) = step.members
+        if step.options != NO_OPTIONS and not self._deviates(Deviation.INNER_OPTIONS):
+            member = self._plan(member, Call(options=_without(step.options, _IDS)))
+        return member
 
     def _unchained(self, chain: Chain) -> list[Node]:
         """A chain inside a chain (prepare_steps splices its tasks and forgets the rest)."""
@@ -224,7 +281,7 @@ class Planner:
         """``chord(header, a | b | c)`` in a chain is ``chord(header, a), b, c`` (_unroll_body)."""
         first, *rest = self._with_callbacks(body)
         first = replace(first, options=merge(first.options, _without(body.options, _NOT_FIRST)))
-        following = [step for step in self._spliced(rest) if not _is_empty_group(step)]
+        following = [step for step in self._spliced(rest) if not _is_empty(step)]
         return [replace(chord, body=first), *following]
 
     def _upgraded(self, chord: Chord) -> Chord:
@@ -283,9 +340,9 @@ class Planner:
 
     def _group(self, group: Group, call: Call, *, frozen: bool) -> Group:
         options = merge(group.options, call.options)
-        passed = Call(call.args, call.kwargs, _without(options, _IDS))
+        passed = replace(call, options=_without(options, _IDS))
         members = [
-            self._plan(member, passed) for member in self._flat(group.members, frozen=frozen)
+            self._part(member, passed) for member in self._flat(group.members, frozen=frozen)
         ]
         kept = tuple(member for member in members if not _is_empty_chain(member))
         return Group(members=kept, options=Options(task_id=options.task_id))
@@ -338,7 +395,7 @@ class Planner:
         kwargs = _merge_pairs(chord.kwargs, call.kwargs)
         # countdown and eta delay the header, not the body (#7851); callbacks are the body's.
         passed = _without(options, _IDS | {"link", "link_error"})
-        header = self._group(chord.header, Call(args, kwargs, passed), frozen=True)
+        header = self._group(chord.header, Call(args, kwargs, passed, call.fed), frozen=True)
         body = chord.body
         if options.task_id and result_id(body) is None and header.options.task_id is None:
             body = _with_result_id(body, options.task_id)
@@ -349,12 +406,25 @@ class Planner:
         later = replace(passed, countdown=None, eta=None)
         # Fired when the header fails: the body's own errbacks, for a chain not those of its tasks.
         at_failure = Options(link_error=body.options.link_error)
-        planned = self._plan(body, Call(options=later))
-        # The value of the header is an argument of the body's call.
-        led = isinstance(body, Chain) and isinstance(next(self._steps(body.steps), None), Group)
-        if led and self._deviates(Deviation.ARGUMENTS_OF_A_LEADING_GROUP):
-            planned = _taking_nothing(planned)
-        return Chord(header=header, body=planned, options=at_failure)
+        planned = self._part(body, Call(options=later, fed=True))
+        return Chord(header=header, body=planned, options=at_failure, heard=self._heard(header))
+
+    def _heard(self, header: Group) -> int | None:
+        """The member whose group of chords calls the body itself (Chord.heard).
+
+        Run from a group, a chord hands its own group on to its body, which then returns its part
+        to that group's counter instead of the header's.
+        """
+        for place, member in enumerate(header.members):
+            last = last_of(member)
+            if (
+                isinstance(last, Group)
+                and last.members
+                and all(_counts_apart(one) for one in last.members)
+                and self._deviates(Deviation.CHORDS_THAT_END_A_HEADER)
+            ):
+                return place
+        return None
 
     # -- link() and link_error() of each kind of signature
 
@@ -480,6 +550,26 @@ def entries(node: Node) -> Iterator[Task]:
             pass
 
 
+def last_of(node: Node) -> Node:
+    """The part of ``node`` whose result is the result."""
+    match node:
+        case Chain(steps=(*_, last)):
+            return last_of(last)
+        case Chord(body=body) if body is not None:
+            return last_of(body)
+        case _:
+            return node
+
+
+def _counts_apart(node: Node) -> bool:
+    """A chord whose value is that of a task, and of no chain."""
+    while isinstance(node, Chord) and node.body is not None:
+        node = node.body
+        if not isinstance(node, (Chord, Chain, Group)):
+            return True
+    return False
+
+
 def _bind(task: Task, call: Call) -> Task:
     options = merge(task.options, call.options)
     if task.immutable or not (call.args or call.kwargs):
@@ -527,6 +617,10 @@ def _once(callbacks: tuple[Node, ...], callback: Node) -> tuple[Node, ...]:
 
 def _is_empty_group(node: Node) -> bool:
     return isinstance(node, Group) and not node.members
+
+
+def _is_empty(node: Node) -> bool:
+    return _is_empty_group(node) or _is_empty_chain(node)
 
 
 def _is_empty_chain(node: Node) -> bool:

@@ -38,6 +38,7 @@ SUPPORT = total(
         "hang: an empty group for the body of a chord": _ANSWERS,
         "hang: a failed header of a chord inside a header": _ANSWERS,
         "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
+        "hang: a group of chords and others at the end of a part of a header": _ANSWERS,
         "fails: an empty chain where a task has to be": differs(
             "it is left out; for the body of a chord it is refused"
         ),

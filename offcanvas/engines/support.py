@@ -90,6 +90,7 @@ HANGS = (
     "hang: an empty group for the body of a chord",
     "hang: a failed header of a chord inside a header",
     "hang: one chain for a header, around one group, empty or with a chord in it",
+    "hang: a group of chords and others at the end of a part of a header",
     "hang: Ignore in a chain, group or chord",
     "fails: an empty chain where a task has to be",
     "lost: callbacks that follow self.replace(group) in a chain",

@@ -50,7 +50,7 @@ from offcanvas.canvas.nodes import (
     Value,
     with_options,
 )
-from offcanvas.canvas.rules import entries, handed_on, result_id
+from offcanvas.canvas.rules import entries, handed_on, last_of, result_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -427,8 +427,10 @@ class Walker:
         group_id = chord.header.options.task_id
         header = replace(context, in_chord=group_id)
         ends = await self._members(chord.header, branch, header)
-        ends = [one for end in ends for one in (end, *end.added)]
-        joined = _joined(ends, group_id)
+        if chord.heard is None:
+            joined = _joined([one for end in ends for one in (end, *end.added)], group_id)
+        else:
+            joined = ends[chord.heard]
         if joined.state in {FAILURE, REVOKED, REFUSED} and joined.error is not None:
             return await self._fail(chord, body, joined.error, joined.result_id, joined)
         if joined.state != SUCCESS:
@@ -456,10 +458,11 @@ class Walker:
             named = replace(body, members=tuple(firsts))
         elif not isinstance(body, Group):
             named = with_options(body, task_id=result_id(body), link_error=chord.options.link_error)
-        joined = any(isinstance(_last(member), Group) for member in chord.header.members)
+        members = () if chord.heard is not None else chord.header.members
+        joined = any(isinstance(last_of(member), Group) for member in members)
         outcome = await self.driver.fail_chord(ChordFailure(lower(named), error, culprit, joined))
         self._start(outcome)
-        last = _last(body)
+        last = last_of(body)
         if last is not body and isinstance(last, Group):
             await self.driver.store_failures(result_ids(last), error)
         return End(
@@ -488,17 +491,6 @@ def _joined(ends: Sequence[End], group_id: str | None) -> End:
         task_id=last.task_id,
         root_id=last.root_id,
     )
-
-
-def _last(node: Node) -> Node:
-    """The part of ``node`` whose result is the result."""
-    match node:
-        case Chain(steps=(*_, last)):
-            return _last(last)
-        case Chord(body=body) if body is not None:
-            return _last(body)
-        case _:
-            return node
 
 
 def result_ids(node: Node) -> list[str]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from offcanvas.canvas.nodes import (
@@ -40,6 +42,14 @@ def group(*members, **options):
 
 def chord(header, body, **options):
     return Chord(header=group(*header), body=body, options=Options(**options))
+
+
+def fixed(name):
+    return Task(name=name, immutable=True)
+
+
+#: A chain, the last part of which is a group of chords.
+ENDS_IN_CHORDS = chain(a, group(chord([b], c), chord([c], d)))
 
 
 def plan(node, call=Call(), **settings):  # noqa: B008  # a Call never changes
@@ -94,6 +104,16 @@ def test_shapes(canvas, planned):
         (chain(chain(a, b, link=(c,)), d), chain(a, b, d), Deviation.INNER_CALLBACKS),
         (chain(group(a, b, queue="slow"), c), chord([a, b], c), Deviation.INNER_OPTIONS),
         (chain(a, group(b, queue="slow")), chain(a, b), Deviation.INNER_OPTIONS),
+        (
+            chain(a, group(chain(group(b, c), d), a)),
+            chain(a, group(chain(chord([fixed("b"), fixed("c")], d)), a)),
+            Deviation.ARGUMENTS_OF_A_LEADING_GROUP,
+        ),
+        (
+            chord([a, ENDS_IN_CHORDS], d),
+            replace(chord([a, ENDS_IN_CHORDS], d), heard=1),
+            Deviation.CHORDS_THAT_END_A_HEADER,
+        ),
     ],
 )
 def test_where_celery_does_not_do_what_it_documents(canvas, planned, deviation):
@@ -146,7 +166,8 @@ def test_a_failed_header_fires_the_errbacks_of_a_chain_for_a_body_and_not_of_its
     body = chain(t("b", link_error=(c,)), a, link_error=(d,))
     planned = plan(chord([a], body))
     assert planned.options == Options(link_error=(d,))
-    assert planned.body == chain(t("b", link_error=(c, d)), t("a", link_error=(d,)))
+    tasks = chain(t("b", link_error=(c, d)), t("a", link_error=(d,)))
+    assert planned.body == replace(tasks, options=Options(link_error=(d,)))
 
 
 def test_a_link_of_a_chord_with_a_group_body_goes_to_its_first_member_immutably():
@@ -156,19 +177,43 @@ def test_a_link_of_a_chord_with_a_group_body_goes_to_its_first_member_immutably(
 
 
 def test_arguments_of_the_call_are_prepended_but_not_to_immutable_tasks():
-    fixed = Task(name="f", args=(9,), immutable=True)
+    nine = Task(name="f", args=(9,), immutable=True)
     call = Call(args=(1,), kwargs=(("k", 2),))
-    assert plan(group(t("a", 0), fixed), call) == group(
-        Task(name="a", args=(1, 0), kwargs=(("k", 2),)), fixed
+    assert plan(group(t("a", 0), nine), call) == group(
+        Task(name="a", args=(1, 0), kwargs=(("k", 2),)), nine
     )
     assert plan(chain(t("a", 0), b), Call(args=(1,))) == chain(t("a", 1, 0), b)
     assert plan(chord([t("a", 0)], b), Call(args=(1,))) == chord([t("a", 1, 0)], b)
+
+
+def test_a_group_of_one_is_unrolled_once_and_at_the_head_of_a_chain_twice():
+    assert plan(chain(a, group(group(b)), c)) == chain(a, chord([b], c))
+    assert plan(chain(group(group(a)), b)) == chain(a, b)
+    assert plan(chain(group(), chain(group(group(group(a)))), b)) == chord([a], b)
+
+
+def test_a_chain_of_one_stays_a_chain_where_its_errbacks_are_read():
+    one = chain(t("a", link_error=(c,)), link_error=(d,))
+    planned = plan(chord([b], group(one, b))).body.members[0]
+    assert planned == chain(t("a", link_error=(c, d)), link_error=(d,))
+    assert plan(one) == t("a", link_error=(c, d))
+
+
+def test_a_header_with_other_members_at_its_end_is_heard_whole():
+    planner = Planner(strict=True)
+    mixed = chain(a, group(chord([b], c), d))
+    behind_a_chain = chain(a, group(chord([b], chain(c))))
+    assert planner.plan(chord([mixed, behind_a_chain], d)).heard is None
+    assert planner.deviations == set()
 
 
 def test_arguments_for_a_leading_group_are_lost_strictly_only():
     canvas, call = chain(group(a, b)), Call(args=(1,))
     assert plan(canvas, call) == group(t("a", 1), t("b", 1))
     assert plan(canvas, call, strict=True) == group(a, b)
+    nothing = chain(group(chain()), a)
+    assert plan(nothing, call) == t("a", 1)
+    assert plan(nothing, call, strict=True) == a
 
 
 def test_chunks_are_a_group_of_starmaps():

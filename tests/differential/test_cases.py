@@ -60,6 +60,15 @@ def of(*numbers):
     return group([echo.s(number) for number in numbers])
 
 
+def in_two(sig):
+    """In a group of one, in another."""
+    return group([group([sig])])
+
+
+def chords():
+    return group([chord([echo.s(2)], echo.s(3)), chord([], echo.s(4))])
+
+
 def nested_header(failing):
     sig = chord([failing, chain(echo.s(1), group(echo.s(), echo.s()))], echo.s())
     sig.link_error(errback.s())
@@ -110,6 +119,38 @@ CASES = {
     ),
     "the same after an empty header": lambda: chord(
         [], chain(of(2, 3), chain(echo.si(4), echo.s()), app=app), app=app
+    ),
+    "a group of one in a group of one": lambda: chain(in_two(echo.s(1)), app=app),
+    "the same before a task": lambda: chain(in_two(echo.s(1)), echo.s(2), app=app),
+    "the same after a task": lambda: chain(echo.s(1), in_two(echo.s(2)), echo.s(3), app=app),
+    "a chain that starts with nothing in groups for a body": lambda: chord(
+        [echo.s(1)], chain(in_two(group([])), echo.s(2), app=app)
+    ),
+    "a chain that starts with a group in a group": lambda: chain(
+        echo.s(1), group([chain(of(2, 3), echo.s(4), app=app), echo.s(5)]), app=app
+    ),
+    "errbacks of chains in a group for a body": lambda: chord(
+        [boom.s()],
+        group(
+            [
+                chain(echo.s(), echo.s()).on_error(errback.s()),
+                chain(echo.s().on_error(note.s("step")), app=app),
+                chain(echo.s(), echo.chunks([], 2)).on_error(note.s("chain")),
+            ]
+        ),
+    ),
+    "a group of chords for the body of a chord in a header": lambda: chord(
+        [chord([echo.s(1)], chords())], echo.s()
+    ),
+    "a group of chords at the end of a chain in a header, beside a failure": lambda: chord(
+        [chain(echo.s(1), chords()), boom.s()], echo.s()
+    ),
+    "a chord of such a group that fails": lambda: chord(
+        [chain(echo.s(1), group([chord([echo.s(2)], boom.s())]), app=app)],
+        echo.s().on_error(errback.s()),
+    ),
+    "chains of such chords": lambda: chord(
+        [chord([echo.s(1)], group([chain(chord([echo.s(2)], echo.s(3)), app=app)]))], echo.s()
     ),
     "expired": lambda: chain(echo.s(1).set(expires=-5), echo.s()),
 }

@@ -57,6 +57,7 @@ SUPPORT = total(
         "hang: an empty group for the body of a chord": _ANSWERS,
         "hang: a failed header of a chord inside a header": _ANSWERS,
         "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
+        "hang: a group of chords and others at the end of a part of a header": _ANSWERS,
         "lost: callbacks that follow self.replace(group) in a chain": differs("they are fired"),
     }
 )
