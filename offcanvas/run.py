@@ -59,14 +59,19 @@ def run(
 
 
 def submission(
-    target: str, arguments: Sequence[str] = (), *, strict: bool, timeout: float | None
+    target: str,
+    arguments: Sequence[str] = (),
+    *,
+    app: str | None,
+    strict: bool,
+    timeout: float | None,
 ) -> Submission:
     """The canvas at ``target`` (``offcanvas.target``), to be run as it is.
 
     Raises:
         BadTarget: there is none.
     """
-    signature = canvas(target, arguments)
+    signature = canvas(target, arguments, app=app)
     return Submission(app_of(signature), signature, strict=strict, timeout=timeout)
 
 

@@ -11,9 +11,14 @@ def run(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="package.module:name of a canvas, a task, or a function that returns a canvas.",
+            help="package.module:name of a canvas, a task, or a function that returns or sends "
+            "one.",
         ),
     ],
+    app: Annotated[
+        str | None,
+        typer.Option("--app", "-A", metavar="APP", help="The Celery app, named as for celery -A."),
+    ] = None,
     arg: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,7 +51,7 @@ def run(
     from offcanvas.run import submission
     from offcanvas.stopping import stop_on_signals
 
-    wanted = submission(target, arg or (), strict=strict_celery, timeout=timeout)
+    wanted = submission(target, arg or (), app=app, strict=strict_celery, timeout=timeout)
     chosen = engine(on)
     chosen.vet(wanted)
     try:

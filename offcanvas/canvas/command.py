@@ -20,10 +20,14 @@ def show(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="package.module:name of a canvas, a task, or a function that returns a canvas; "
-            "or file.py:line of one in a source that is read and not imported.",
+            help="package.module:name of a canvas, a task, or a function that returns or sends "
+            "one; or file.py:line of one in a source that is read and not imported.",
         ),
     ],
+    app: Annotated[
+        str | None,
+        typer.Option("--app", "-A", metavar="APP", help="The Celery app, named as for celery -A."),
+    ] = None,
     arg: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,7 +47,7 @@ def show(
     if is_place(target):
         typer.echo(_outline(target, arg, format_), nl=False)
         return
-    node = lift(canvas(target, arg or ()))
+    node = lift(canvas(target, arg or (), app=app))
     match format_:
         case Format.TREE:
             text = draw.tree(node)

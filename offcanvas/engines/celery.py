@@ -107,8 +107,7 @@ def worker(app: Celery, *, pool: str = "prefork") -> Iterator[str]:
         given = {
             "app": target,
             "path": sys.path,
-            "modules": task_modules(app),
-            "settings": _settings(app, server.url),
+            "settings": {**_settings(app, server.url), "include": task_modules(app)},
             "arguments": [
                 *("-P", pool, "-c", "2", "-l", "WARNING", "--without-gossip", "--without-mingle"),
             ],

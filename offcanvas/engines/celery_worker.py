@@ -2,9 +2,9 @@
 
 python -m offcanvas.engines.celery_worker JSON
 
-JSON is an object: ``app`` (``module:name``), ``path`` (``sys.path``), ``modules`` (to import as
-well, because they define tasks), ``settings`` (for ``app.conf``) and ``arguments`` of
-``celery worker``. Celery's own command line can set neither all settings nor more modules.
+JSON is an object: ``app`` (``module:name``), ``path`` (``sys.path``), ``settings`` (for
+``app.conf``) and ``arguments`` of ``celery worker``. Celery's own command line cannot set all
+settings.
 """
 
 import json
@@ -23,8 +23,6 @@ def main() -> None:
     app: Any = getattr(import_module(module), name)
     app.conf.update(given["settings"])
     app.set_default()
-    for module in given["modules"]:
-        import_module(module)
     record_if_asked()
     app.worker_main(["worker", *given["arguments"]])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offcanvas.errors import BadTarget
 
@@ -29,13 +29,18 @@ def importable(app: Celery) -> str:
                 return f"{name}:{attribute}"
     raise BadTarget(
         f"a worker cannot import the app {app.main or 'without a name'}: no module has it as a "
-        f"global; put it into a module, not into the script that runs"
+        f"global; put it into a module, not into the script that runs, or name yours: -A, as for "
+        f"celery"
     )
 
 
-def task_modules(app: Celery) -> list[str]:
-    """Modules whose tasks the app has here: processes import them, to have the same."""
+def task_modules(app: Any) -> list[str]:
+    """What the setting ``include`` has to be for a process to have the tasks that the app has here.
+
+    A module that the app knows nothing of, such as one that a command line names, has to be named.
+    """
     modules = {str(task.__module__) for task in app.tasks.values()}
-    return sorted(
+    known = {
         name for name in modules if name in sys.modules and name.partition(".")[0] not in _NOT_USERS
-    )
+    }
+    return sorted({*app.conf.include, *known})

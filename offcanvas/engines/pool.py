@@ -19,7 +19,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from offcanvas.engines import task_runtime
-from offcanvas.engines.importable import importable
+from offcanvas.engines.importable import importable, task_modules
 from offcanvas.engines.processes.process import end_with_the_parent
 from offcanvas.engines.walker import (
     Branch,
@@ -41,13 +41,16 @@ if TYPE_CHECKING:
 _app: Any = None
 
 
-def _begin(target: str, path: list[str]) -> None:
+def _begin(target: str, path: list[str], modules: list[str]) -> None:
     """In a new process: import the app as the caller has it."""
     global _app  # noqa: PLW0603  # a pool process has one app
     end_with_the_parent()
     sys.path[:] = path
     module, _, name = target.partition(":")
     _app = getattr(import_module(module), name)
+    _app.conf.include = modules
+    _app.set_default()
+    _app.loader.init_worker()
 
 
 def _run_task(call: dict[str, Any], strict: bool) -> dict[str, Any]:
@@ -80,7 +83,7 @@ class PoolTarget:
             # A fork of a process with threads may copy a lock that nobody will ever release.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(importable(app), sys.path),
+            initargs=(importable(app), sys.path, task_modules(app)),
         )
         self.loop = asyncio.new_event_loop()
         self._thread = Thread(target=self.loop.run_forever, name="offcanvas", daemon=True)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
 _INTERVAL = 0.05
-#: Between a queue's name and its priority in the name of a list (kombu's Redis transport).
+#: Between a queue's name and its priority in the name of a list (kombu's Redis transport), unless
+#: the transport option ``sep`` says otherwise.
 _PRIORITY = "\x06\x16"
 
 
@@ -68,7 +69,8 @@ def come_to_rest(app: Celery, url: str, *, timeout: float) -> bool:
 
 def _look(app: Celery, client: Any, host: str) -> _Look:
     lists = client.scan_iter(match="*", count=1000, _type="list")
-    queued = {name.partition(_PRIORITY)[0] for name in lists if "pidbox" not in name}
+    between = (app.conf.broker_transport_options or {}).get("sep", _PRIORITY)
+    queued = {_queue(name, between) for name in lists if "pidbox" not in name}
     waiting = client.hlen("unacked")
     ask: Any = app.control.inspect(destination=[host], timeout=5)
     reserved, active, stats = ask.reserved() or {}, ask.active() or {}, ask.stats() or {}
@@ -79,3 +81,8 @@ def _look(app: Celery, client: Any, host: str) -> _Look:
         len(active.get(host, ())),
         sum((stats.get(host) or {}).get("total", {"": -1}).values()),
     )
+
+
+def _queue(name: str, between: str) -> str:
+    queue, found, priority = name.rpartition(between)
+    return queue if found and priority.isdigit() else name

@@ -53,7 +53,8 @@ class Route(Protocol):
 DECLINED = object()
 
 _in_context: ContextVar[tuple[Celery, Route] | None] = ContextVar("offcanvas_route", default=None)
-_in_process: list[tuple[Celery, Route]] = []
+#: Routes of the process, each with its app; without one it is for all apps.
+_in_process: list[tuple[Celery | None, Route]] = []
 _originals: dict[tuple[type, str], Any] = {}
 
 
@@ -64,7 +65,7 @@ def route_for(app: Celery) -> Route | None:
         app = app._get_current_object()  # noqa: SLF001  # the proxy's own way
     current = _in_context.get()
     opened = [*_in_process] if current is None else [*_in_process, current]
-    found: list[Route] = [route for routed, route in opened if routed is app]
+    found: list[Route] = [route for routed, route in opened if routed is app or routed is None]
     return found[-1] if found else None
 
 
@@ -79,8 +80,11 @@ def context_route(app: Celery, route: Route) -> Iterator[None]:
         _in_context.reset(token)
 
 
-def open_route(app: Celery, route: Route) -> Callable[[], None]:
-    """Send calls of the whole process to ``route``; returns what takes it back."""
+def open_route(app: Celery | None, route: Route) -> Callable[[], None]:
+    """Send calls of the whole process, for ``app`` or for any, to ``route``.
+
+    Returns what takes it back.
+    """
     install()
     entry = (app, route)
     _in_process.append(entry)

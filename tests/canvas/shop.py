@@ -45,3 +45,12 @@ def broken():
 
 def no_canvas():
     return 5
+
+
+def sends():
+    (load.s(1) | total.s()).delay().get()
+
+
+def sends_two():
+    load.delay(1)
+    alarm.delay(2)

@@ -28,6 +28,12 @@ def test_drawings(form, starts, tmp_path):
     assert ran.stdout.startswith(starts)
 
 
+def test_a_canvas_that_is_sent_and_not_returned(tmp_path):
+    ran = show("-A", "tests.canvas.shop", "tests.canvas.shop:sends", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[0] == "chain of 2 steps"
+
+
 def test_a_signature_as_json(tmp_path):
     ran = show("tests.canvas.shop:lone", "--format", "json", cwd=tmp_path)
     assert json.loads(ran.stdout)["canvas"]["args"] == ["an order"]
@@ -55,7 +61,9 @@ def test_modules_of_the_current_directory_are_found(tmp_path):
         (["tests.canvas.shop:nothing"], "tests.canvas.shop has no nothing"),
         (["tests.canvas.shop:app"], "is a Celery, neither a canvas nor"),
         (["tests.canvas.shop:broken"], "calling it failed with ValueError: no orders today"),
-        (["tests.canvas.shop:no_canvas"], "returned an int, not a canvas"),
+        (["tests.canvas.shop:no_canvas"], "returned an int, not a canvas, and sent none"),
+        (["tests.canvas.shop:sends_two"], "sends 2 canvases (orders.load(1), ops.alarm(2)); write"),
+        (["-A", "no_such_app", "tests.canvas.shop:lone"], "No module named 'no_such_app'"),
         (["tests.canvas.shop:flow", "--arg", "a", "--arg", "b"], "check --arg"),
         (["tests.canvas.shop:lone", "--arg", "a"], "it takes no --arg"),
         (["tests.canvas.shop:not_a_canvas"], "is a dict, neither a canvas nor"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offcanvas.engines.base import Outcome, Submission
-from offcanvas.engines.importable import importable
+from offcanvas.engines.importable import importable, task_modules
 from offcanvas.engines.outcome import outcome_of
 from offcanvas.engines.prefect.client import Caller
 from offcanvas.engines.prefect.deployments import remove
@@ -111,6 +111,7 @@ def worker(
         "PREFECT_API_URL": url,
         "PREFECT_WORKER_QUERY_SECONDS": "0.25",
         "OFFCANVAS_RESULT_BACKEND": str(app.conf.result_backend),
+        "OFFCANVAS_INCLUDE": ",".join(task_modules(app)),
         "PYTHONPATH": os.pathsep.join([path or str(Path.cwd()) for path in sys.path]),
     }
     process = subprocess.Popen(

@@ -86,9 +86,9 @@ def load(target: str, settings: Mapping[str, Any]) -> Celery:
         app: Any = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadTarget(f"{target} leads to no Celery app: {error}") from error
+    app.conf.update(settings)
     app.loader.import_default_modules()
     app.finalize()
-    app.conf.update(settings)
     kept = app.conf.result_backend
     if str(kept or "disabled").startswith(("disabled", "cache+memory", "rpc", "amqp")):
         raise BadTarget(
@@ -132,6 +132,10 @@ async def work_for(target: str) -> AsyncIterator[Work]:
 
 
 def own_settings() -> dict[str, Any]:
-    """What the environment says about the app: OFFCANVAS_RESULT_BACKEND."""
+    """What the environment says about the app: OFFCANVAS_RESULT_BACKEND, OFFCANVAS_INCLUDE."""
     backend = os.environ.get("OFFCANVAS_RESULT_BACKEND")
-    return {"result_backend": backend} if backend else {}
+    include = os.environ.get("OFFCANVAS_INCLUDE")
+    return {
+        **({"result_backend": backend} if backend else {}),
+        **({"include": include.split(",")} if include else {}),
+    }

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery import signals
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.fixups.django import DjangoFixup
 
 from offcanvas.engines import task_runtime
 from offcanvas.engines.processes.reference import resolved, shortened
@@ -59,6 +60,9 @@ def enter(
     app.set_current()
     app.set_default()
     app.finalize()
+    for fixup in app._fixups:  # noqa: SLF001  # of Celery, with no other way to them
+        if isinstance(fixup, DjangoFixup):
+            fixup.worker_fixup.install()  # closes Django's connections after each task
     signals.worker_process_init.send(sender=None)
     _apps.append(app)
 

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkerConfig
 
-from offcanvas.engines.importable import importable
+from offcanvas.engines.importable import importable, task_modules
 from offcanvas.engines.processes.pool import process_pool
 from offcanvas.engines.temporal.activities import Activities
 from offcanvas.engines.temporal.driver import BEAT
@@ -94,7 +94,10 @@ class CanvasPlugin(SimplePlugin):
         if self._processes is None or self._activities.pool is not None:
             yield  # a replayer has no activities
             return
-        settings = {"result_backend": self.app.conf.result_backend}
+        settings = {
+            "result_backend": self.app.conf.result_backend,
+            "include": task_modules(self.app),
+        }
         async with process_pool(self._processes, self._target, settings) as pool:
             self._activities.pool = pool
             try:
