@@ -3,11 +3,12 @@ FROM python:3.12.11-slim-bookworm
 
 RUN useradd --create-home --uid 10001 worker
 WORKDIR /app
-COPY requirements.lock pyproject.toml README.md ./
-COPY offcanvas ./offcanvas
+COPY requirements.lock ./
 RUN pip install --no-cache-dir uv==0.13.9 \
-    && uv pip install --system --no-cache --require-hashes -r requirements.lock \
-    && uv pip install --system --no-cache --no-deps .
+    && uv pip install --system --no-cache --require-hashes -r requirements.lock
+COPY pyproject.toml README.md ./
+COPY offcanvas ./offcanvas
+RUN uv pip install --system --no-cache --no-deps .
 COPY shared ./shared
 COPY celery_impl ./celery_impl
 COPY prefect_impl ./prefect_impl

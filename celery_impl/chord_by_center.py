@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from celery.result import AsyncResult
 
 
-@app.task(bind=True, **PROFILE.long_step)
+@app.task(bind=True, **PROFILE.step)
 def assign_and_print(self: Task[Any, Any], run_id: str, center_id: str) -> int:
     """Assign one center and print its rolls; returns their pages."""
     attempt = attempt_of(self)

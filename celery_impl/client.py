@@ -113,9 +113,11 @@ class Client:
         """Wait for the last task; a group, whose results nobody collects, is over when sent.
 
         Raises:
+            UsageError: the broker or the result backend does not answer.
             TimeoutError: it has not ended, which is also what it looks like when a task before it
                 was lost.
         """
+        self._reach()
         if self._is_group(execution_id):
             return Outcome()
         # Asked without its parents: `get()` on the chord itself looks at every member of the
@@ -193,6 +195,8 @@ class Client:
         if self._collector is not None:
             self._collector.stop()
         self._executions.clear()
+        if not self._reached:
+            return  # nothing was asked of a backend, which may be none
         # A result that is let go of unsubscribes: after the server's end that is 20 s of retries
         # and an error that nobody can catch. Results refer to themselves through their promises,
         # so they go when the collector comes by; this is the moment for it. What somebody still

@@ -117,8 +117,7 @@ def settings() -> None:
     from shared.settings_table import settings_in_force
 
     for setting in settings_in_force():
-        value = "(not set)" if setting.value is None else setting.value
-        typer.echo(f"{setting.name} = {value}  [{setting.source}]\n    {setting.meaning}")
+        typer.echo(setting)
 
 
 @app.command()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import cast
 
 from comparisons import baseline, roll_books, services, stage
-from comparisons.display import stage as bar
 from comparisons.machine import environment
 from comparisons.measure import QUIET_SHARE, Lane, Measurement, forget
 from comparisons.meter import Others, cpu_seconds, wait_until_quiet
@@ -19,6 +18,7 @@ from comparisons.plan import WARM_UP, Plan, check_out
 from comparisons.reference import Reference, read_reference, rolls_checksum
 from comparisons.results import Comparison, now
 from offcanvas.servers import Server
+from shared.cli import progress as bar
 from shared.contract import EngineClient
 from shared.settings import load_settings
 from shared.steps import rolls_folder

@@ -82,8 +82,8 @@ class Comparison:
     """All that was measured.
 
     Attributes:
-        book: figures of the roll book: voters, centers, stations, pages, largest and smallest
-            center; empty when no variant was run.
+        book: figures of the roll book: voters, centers, stations, pages, and the most stations of
+            a center; empty when no variant was run.
         checksums: what every run had to come to: rolls, assignments.
         baseline: seconds of the same work without an engine, by job; the roll book's is `steps`.
         idle: share of one core that an engine's processes use while nothing is asked of them,

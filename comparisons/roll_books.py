@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from comparisons.display import stage as bar
 from comparisons.plan import Plan, check_csv
 from shared.cli import progress
 from shared.database import transaction
@@ -35,8 +34,8 @@ def load(plan: Plan) -> None:
         _import(plan.csv)
         return
     book = fake_roll_book(plan.voters or 0, plan.seed)
-    with transaction() as session, bar("Making up the voters", plan.voters) as advance:
-        fill(session, book, lambda count: advance(count, ""))
+    with transaction() as session, progress("Making up the voters", plan.voters) as advance:
+        fill(session, book, advance)
 
 
 def _import(csv: Path) -> None:

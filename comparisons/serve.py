@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import typer
 
 from comparisons import services, stage
-from comparisons.display import stage as bar
 from offcanvas.servers import ServerError
+from shared.cli import progress as bar
 from shared.database import create_tables
 from shared.settings import load_settings
 

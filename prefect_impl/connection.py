@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import prefect
 from prefect.client.orchestration import SyncPrefectClient
 
 from shared.errors import UsageError
@@ -15,16 +16,26 @@ def connect() -> SyncPrefectClient:
     """A client that is not yet entered.
 
     Raises:
-        UsageError: the server's address is not set, or is none, or no HTTP server answers there.
+        UsageError: the server's address is not set, or is none, or no Prefect server of the
+            client's major version answers there.
     """
     url = settings().required("prefect_api_url")
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"PREFECT_API_URL={url!r} is no address: use http://host:4200/api")
     try:
         # Prefect's client asks a server that hangs up again and again, for more than a minute.
-        httpx.get(f"{url}/health", timeout=ANSWERS_WITHIN)
+        answer = httpx.get(f"{url}/admin/version", timeout=ANSWERS_WITHIN).raise_for_status()
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):  # that: of the host's name
+        raise UsageError(
+            f"PREFECT_API_URL={url!r} is no address: use http://host:4200/api"
+        ) from None
     except httpx.HTTPError as error:
         raise not_usable(error) from error
+    theirs, ours = answer.text.strip('"\n'), prefect.__version__
+    if theirs.partition(".")[0] != ours.partition(".")[0]:
+        raise UsageError(
+            f"PREFECT_API_URL={url} says {theirs[:20]!r} where a Prefect server's API tells its "
+            f"version, and this is a client of Prefect {ours}: name a server of the same major "
+            "version, http://host:4200/api"
+        )
     return SyncPrefectClient(url)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -29,6 +28,7 @@ from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
 from prefect_impl.names import TASK_RUNS
 from shared.contract import TaskSpan
+from shared.lanes import on_lanes
 
 PAGE = 200  # the server gives no more at a time
 WITHIN_SECONDS = 600.0  # 5,000 records were seen to take 100
@@ -50,7 +50,7 @@ def read_spans(
         if expected is not None:
             task_runs = [run for run in _task_runs(client, flow_runs) if _is_complete(run)]
             if len(task_runs) >= expected:
-                return sorted(on_lanes(_spans(task_runs, flow_runs)), key=_by_start)
+                return on_lanes(_spans(task_runs, flow_runs))
         if time.monotonic() > deadline:
             raise TimeoutError(
                 f"the task runs of flow run {flow_run_id} were not recorded within {within:g} s"
@@ -113,17 +113,3 @@ def _spans(task_runs: Sequence[TaskRun], flow_runs: Sequence[FlowRun]) -> Iterat
             finished_at=run.end_time.timestamp(),
             attempt=run.run_count,
         )
-
-
-def _by_start(span: TaskSpan) -> tuple[float, float]:
-    return span.started_at, span.finished_at
-
-
-def on_lanes(spans: Iterator[TaskSpan]) -> Iterator[TaskSpan]:
-    """The spans with `#1`, `#2`, ... after the worker: the first lane that is free at the start."""
-    free_at: dict[str, list[float]] = {}
-    for span in sorted(spans, key=_by_start):
-        lanes = free_at.setdefault(span.worker, [])
-        number = next((at for at, free in enumerate(lanes) if free <= span.started_at), len(lanes))
-        lanes[number : number + 1] = [span.finished_at]
-        yield replace(span, worker=f"{span.worker}#{number + 1}")

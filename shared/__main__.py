@@ -93,8 +93,7 @@ def stats() -> None:
 def settings() -> None:
     """Show every setting: its value in force, where it comes from, what it means."""
     for setting in settings_in_force():
-        value = "(not set)" if setting.value is None else setting.value
-        typer.echo(f"{setting.name} = {value}  [{setting.source}]\n    {setting.meaning}")
+        typer.echo(setting)
 
 
 if __name__ == "__main__":

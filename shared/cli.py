@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn, Protocol
 
 import typer
 from rich.console import Console
@@ -108,24 +108,30 @@ def _database_line(error: DatabaseError) -> str | None:
     return f"DATABASE_URL={address} failed at work: {reason}; try again"
 
 
+class Advance(Protocol):
+    """What `progress` yields."""
+
+    def __call__(self, count: int, detail: str = "", /) -> object:
+        """So many units more are done, and `detail` comes next."""
+
+
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[[int], Any]]:
-    """A progress bar on stderr, only where stderr is a terminal; yields `advance(count)`.
+def progress(description: str, total: int | None = None) -> Iterator[Advance]:
+    """A progress bar on stderr, only where stderr is a terminal; yields `advance(count, detail)`.
 
     `total` is the number of units to come, None when nobody knows.
     """
-    console = Console(stderr=True)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         *([] if total is None else [MofNCompleteColumn()]),
         TimeElapsedColumn(),
         *([] if total is None else [TimeRemainingColumn()]),
+        TextColumn("{task.fields[detail]}", style="dim"),
     )
     # The terminal is asked, not the console: TERM or FORCE_COLOR can make rich believe in one.
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda count: bar.advance(task, count)
+    shown = sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(description, total=total, detail="")
+        yield lambda count, detail="", /: bar.update(task, advance=count, detail=detail)

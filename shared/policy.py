@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.settings import at_import
+from shared.settings import LONGEST_STEP, at_import
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class StepPolicy:
 
 _limit = at_import().step_time_limit
 STEP = StepPolicy(soft_time_limit=0.8 * _limit, time_limit=_limit)
-# A step that walks over the whole roll book in one go (all_in_one, starmap) may last longer.
-LONG_STEP = StepPolicy(soft_time_limit=3_000.0, time_limit=3_600.0)
+# A step that walks over the whole roll book in one go (all_in_one, starmap) may last longer, but
+# not for the half hour after which RabbitMQ takes an unacknowledged message back (consumer_timeout,
+# rabbitmq.com/docs/consumers, "Delivery Acknowledgement Timeout"): it would begin anew each time.
+LONG_STEP = StepPolicy(soft_time_limit=1_200.0, time_limit=LONGEST_STEP)
 # How long a queued message is worth executing.
 EXPIRES = 24 * 3_600.0

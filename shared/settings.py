@@ -19,6 +19,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import UsageError
 
+_DAY = 86_400.0  # seconds
+LONGEST_STEP = 1_500.0  # seconds, see `shared.policy`
+
 
 class Settings(BaseSettings):
     """Where everything is, and how hard to work."""
@@ -39,7 +42,8 @@ class Settings(BaseSettings):
         None, description="Celery's broker: amqp://, redis:// or redis+socket://"
     )
     celery_result_backend: str | None = Field(
-        None, description="Celery's result backend: redis://, redis+socket:// or db+postgresql://"
+        None,
+        description="Celery's results: redis://, redis+socket:// or db+postgresql+psycopg://",
     )
     celery_profile: Literal["naive", "hardened"] = Field(
         "hardened", description="Celery's defaults, or the settings that do not lose work"
@@ -57,19 +61,22 @@ class Settings(BaseSettings):
     step_time_limit: float = Field(
         300.0,
         ge=1,
+        le=LONGEST_STEP,
         description="Seconds after which a step is given up; interrupted after four fifths of them",
     )
     sweep_every: float = Field(
         30.0,
         ge=1,
+        le=_DAY,
         description="Seconds between two sweeps, and without progress before a run is looked at",
     )
     silent_after: float = Field(
-        20.0, ge=4, description="Seconds of silence after which a worker counts as gone"
+        20.0, ge=4, le=_DAY, description="Seconds of silence after which a worker counts as gone"
     )
     visibility_timeout: float | None = Field(
         None,
         ge=1,
+        le=_DAY,
         description="Celery on Redis: seconds until an unacknowledged message is delivered again",
     )
     fault_probe: str | None = Field(

@@ -22,6 +22,11 @@ class SettingInForce:
     source: Source
     meaning: str
 
+    def __str__(self) -> str:
+        """Two lines for a terminal."""
+        value = "(not set)" if self.value is None else self.value
+        return f"{self.name} = {value}  [{self.source}]\n    {self.meaning}"
+
 
 def settings_in_force() -> Iterator[SettingInForce]:
     """All settings, in the order of the class.

@@ -14,6 +14,10 @@ from shared.errors import UsageError
 from shared.settings import settings
 
 _ANSWERS_WITHIN = 10  # seconds
+# A client's connection preface in HTTP/2, which gRPC runs on, and the type of the frame with which
+# every server must begin (RFC 9113, 3.4 and 6.5).
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_SETTINGS = 4
 
 
 async def connect(runtime: Runtime | None = None) -> Client:
@@ -46,20 +50,30 @@ async def connect(runtime: Runtime | None = None) -> Client:
 
 
 async def _knock(address: str) -> None:
-    """See that something listens there, before the SDK does: its core can abort the interpreter
-    that ends right after a connection that failed.
+    """See that something there speaks HTTP/2, before the SDK does: its core can abort the
+    interpreter that ends right after a connection that failed.
     """
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise UsageError(f"TEMPORAL_ADDRESS={address}: use host:port, for example localhost:7233")
     try:
         async with asyncio.timeout(_ANSWERS_WITHIN):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+            try:
+                writer.write(_PREFACE)
+                frame = await reader.readexactly(9)  # a frame's header
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+    except UnicodeError:
+        raise UsageError(_no_answer(address, "no host can have this name")) from None
+    except asyncio.IncompleteReadError:
+        raise UsageError(_no_answer(address, "it hangs up")) from None
     except OSError as error:
         raise UsageError(_no_answer(address, str(error) or "timed out")) from None
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
+    if frame[3] != _SETTINGS:
+        raise UsageError(_no_answer(address, "it does not speak gRPC"))
 
 
 def explain(error: Exception) -> str | None:

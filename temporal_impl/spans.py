@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
@@ -22,6 +21,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from shared.contract import TaskSpan
+from shared.lanes import on_lanes
 from shared.ledger import WHOLE_RUN
 
 _ENDS = {
@@ -34,7 +34,7 @@ _ENDS = {
 
 async def read_spans(client: Client, workflow_id: str, run_id: str | None = None) -> list[TaskSpan]:
     """Every executed activity of the workflow and of the workflows it started, by start."""
-    return sorted(on_lanes(await _collect(client, workflow_id, run_id)), key=_by_start)
+    return on_lanes(await _collect(client, workflow_id, run_id))
 
 
 async def _collect(client: Client, workflow_id: str, run_id: str | None) -> list[TaskSpan]:
@@ -89,17 +89,3 @@ def _children(events: Sequence[HistoryEvent]) -> Iterator[tuple[str, str]]:
 
 def _seconds(event: HistoryEvent) -> float:
     return event.event_time.seconds + event.event_time.nanos / 1e9
-
-
-def _by_start(span: TaskSpan) -> tuple[float, float]:
-    return span.started_at, span.finished_at
-
-
-def on_lanes(spans: Sequence[TaskSpan]) -> Iterator[TaskSpan]:
-    """The spans with `#1`, `#2`, ... after the worker: the first lane that is free at the start."""
-    free_at: dict[str, list[float]] = {}
-    for span in sorted(spans, key=_by_start):
-        lanes = free_at.setdefault(span.worker, [])
-        number = next((at for at, free in enumerate(lanes) if free <= span.started_at), len(lanes))
-        lanes[number : number + 1] = [span.finished_at]
-        yield replace(span, worker=f"{span.worker}#{number + 1}")

@@ -17,7 +17,7 @@ INTERVALS = {
     "SWEEP_EVERY": 8.0,  # (30)
     "SILENT_AFTER": 8.0,  # (20)
     "STEP_TIME_LIMIT": 25.0,  # (300), interrupted after four fifths
-    "VISIBILITY_TIMEOUT": 30.0,  # (3,690), Celery on Redis only
+    "VISIBILITY_TIMEOUT": 30.0,  # (1,590), Celery on Redis only
 }
 
 # Roles of servers. Every profile also has a `DATABASE` of its own.

@@ -11,7 +11,6 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from comparisons import stage
-from comparisons.display import stage as bar
 from comparisons.lab.calling import CallFailed
 from comparisons.lab.cell import Result, run_cell
 from comparisons.lab.fault import Ending, discover
@@ -25,6 +24,7 @@ from comparisons.machine import environment
 from comparisons.meter import Others
 from comparisons.results import now
 from offcanvas.servers import ServerError
+from shared.cli import progress as bar
 
 Report = Callable[[Result], None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import statistics
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def render(comparison: Comparison, *, faults: bool = False) -> str:
         lstrip_blocks=True,
     )
     templates.filters["seconds"] = _seconds
+    templates.filters["median"] = statistics.median
     templates.filters["breakable"] = _breakable
     figures = _figures(comparison)
     return templates.get_template("page.html.j2").render(

@@ -1,6 +1,7 @@
 """The command line: one clear line and the right exit status."""
 
 import re
+import socket
 
 import pytest
 
@@ -104,6 +105,45 @@ def test_a_broker_that_is_not_there_is_one_line(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"python -m celery_impl: {says}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("broker", "backend", "says"),
+    [
+        (
+            "redis://localhost:port/0",
+            "cache+memory://",
+            "CELERY_BROKER_URL=redis://localhost:port/0: ",
+        ),
+        ("memory://", "nonsense://x", "CELERY_RESULT_BACKEND=nonsense://x: No module named"),
+        ("memory://", "db+nonsense://x", "CELERY_RESULT_BACKEND=db+nonsense://x: Can't load"),
+        ("memory://", "redis://localhost:1/x", "CELERY_RESULT_BACKEND=redis://localhost:1/x: "),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line(
+    tmp_path, capsys: pytest.CaptureFixture[str], broker: str, backend: str, says: str
+) -> None:
+    with addresses(tmp_path, {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": backend}):
+        assert call("start", "noop:2") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"python -m celery_impl: {says}")
+    assert err.count("\n") == 1
+
+
+def test_a_redis_that_says_nothing_is_given_up(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("celery_impl.reach._ANSWERS_WITHIN", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        found = {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker}
+        with addresses(tmp_path, found):
+            assert call("start", "noop:2") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"python -m celery_impl: CELERY_BROKER_URL={broker} does not answer")
     assert err.count("\n") == 1
 
 

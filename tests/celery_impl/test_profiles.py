@@ -4,7 +4,7 @@ import pytest
 from celery.app.defaults import DEFAULTS, SETTING_KEYS
 from celery.utils.time import get_exponential_backoff_interval
 
-from celery_impl import all_in_one, tasks
+from celery_impl import all_in_one, chord_by_center, tasks
 from celery_impl.app import app
 from celery_impl.profiles import Profile, hardened, naive
 from shared.errors import TRANSIENT
@@ -74,6 +74,11 @@ def test_redis_redelivers_no_step_that_may_still_run() -> None:
     assert options["visibility_timeout"] > LONG_STEP.time_limit + LONG_STEP.backoff_cap
 
 
+def test_rabbitmq_takes_no_step_back_that_may_still_run() -> None:
+    consumer_timeout = 30 * 60  # rabbitmq.com/docs/consumers: the default
+    assert STEP.time_limit <= LONG_STEP.time_limit < consumer_timeout
+
+
 def test_rabbitmq_gets_confirms_and_a_quorum_queue_that_can_delay() -> None:
     profile = hardened(RABBITMQ)
     assert profile.settings["broker_transport_options"]["confirm_publish"] is True
@@ -106,5 +111,7 @@ def test_limits_reach_the_tasks() -> None:
         LONG_STEP.soft_time_limit,
         LONG_STEP.time_limit,
     )
+    # One center is no more than a step, as on the other engines.
+    assert chord_by_center.assign_and_print.time_limit == STEP.time_limit
     assert step.acks_late
     assert step.reject_on_worker_lost

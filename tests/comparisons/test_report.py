@@ -60,6 +60,15 @@ def test_growth_needs_two_sizes() -> None:
     assert growths(comparison({("noop:9", "celery"): [1.0]}, workloads="noop:9")) is None
 
 
+def test_the_time_without_an_engine_is_the_median_also_of_two() -> None:
+    twice = comparison(MAKESPANS)
+    twice.baseline = {"steps": [1.0, 3.0]}
+    page = render(twice)
+    assert "One process without any engine takes 2.00 s" in page
+    assert "the rolls 2.00 s" in page
+    assert "One process without any engine needs 2.00 s" in page
+
+
 def test_a_name_cannot_end_the_script() -> None:
     page = render(comparison(MAKESPANS))
     assert (

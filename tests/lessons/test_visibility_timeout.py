@@ -3,6 +3,7 @@
 import pytest
 
 from offcanvas.servers import Server
+from shared.policy import LONG_STEP
 from tests.lessons.conftest import Enrol
 from tests.lessons.school import Class, kill
 
@@ -27,7 +28,7 @@ def test_on_redis_an_orphan_waits_for_the_timeout(
     orphaned(lesson)
     assert lesson.marks.count("begin orphan") == 1
     assert lesson.load().unacknowledged == 1
-    assert lesson.app.conf.broker_transport_options["visibility_timeout"] > 3_600
+    assert lesson.app.conf.broker_transport_options["visibility_timeout"] > LONG_STEP.time_limit
 
 
 def test_on_rabbitmq_it_comes_when_the_connection_breaks(enrol: Enrol) -> None:

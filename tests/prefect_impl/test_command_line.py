@@ -5,10 +5,14 @@ import socket
 import subprocess
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from offcanvas.servers.base import free_port
+from prefect_impl.connection import connect
+from shared.errors import UsageError
+from shared.settings import settings
 from tests.prefect_impl.stack import ROOT, Stack
 
 
@@ -58,6 +62,50 @@ def test_something_else_that_answers_there_is_one_line(sqlite_database: str) -> 
     assert done.returncode == 2
     assert f"cannot reach the Prefect server at PREFECT_API_URL={url}" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Says the same to everybody."""
+
+    said = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.said)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("start chain", "2.20.4"), ("worker", "<html>"), ("sweep --once", "4.0.0")],
+)
+def test_a_server_of_another_version_or_kind_is_one_line(
+    command: str, said: str, sqlite_database: str
+) -> None:
+    kind = type("Kind", (_Answers,), {"said": f'"{said}"'.encode()})
+    with HTTPServer(("127.0.0.1", 0), kind) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/api"
+        done = _run(*command.split(), PREFECT_API_URL=url, DATABASE_URL=sqlite_database)
+        server.shutdown()
+        thread.join()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"PREFECT_API_URL={url} says {said!r} where" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("url", ["localhost:4200/api", "http://a..b/api", "http://host:port/api"])
+def test_an_address_that_is_none_is_told_how_to_write_one(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    settings.cache_clear()
+    with pytest.raises(UsageError, match=rf"^PREFECT_API_URL='{url}' is no address: use http://"):
+        connect()
 
 
 @pytest.mark.servers

@@ -36,7 +36,15 @@ def test_several_fonts_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CONCURRENCY", "0"), ("CONCURRENCY", "many"), ("CELERY_PROFILE", "reckless")],
+    [
+        ("CONCURRENCY", "0"),
+        ("CONCURRENCY", "many"),
+        ("CELERY_PROFILE", "reckless"),
+        ("STEP_TIME_LIMIT", "inf"),
+        ("SWEEP_EVERY", "1e300"),
+        ("SILENT_AFTER", "inf"),
+        ("VISIBILITY_TIMEOUT", "inf"),
+    ],
 )
 def test_a_value_that_does_not_fit_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,10 @@
 """The caller's side: what goes wrong, and what the records say."""
 
 import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -98,6 +102,57 @@ def test_an_address_that_is_none_is_told_how_to_write_one(
 ) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", address)
     with pytest.raises(UsageError, match=f"TEMPORAL_ADDRESS={address}: use host:port"):
+        asyncio.run(connect())
+
+
+@contextmanager
+def _listening(serve: Callable[[socket.socket], object]) -> Iterator[str]:
+    """The address of something that is no Temporal server; `serve` is given each connection."""
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                serve(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("serve", "said"),
+    [
+        (lambda _: None, "it hangs up|reset"),
+        (lambda there: there.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "not speak gRPC"),
+        (lambda there: there.sendall(b"-ERR unknown command 'PRI'\r\n"), "not speak gRPC"),
+        (lambda there: [there.recv(99), there.recv(99)], "timed out"),
+    ],
+    ids=["hangs up", "HTTP", "Redis", "says nothing"],
+)
+def test_what_is_no_temporal_server_is_found_out_before_the_sdk_meets_it(
+    serve: Callable[[socket.socket], object], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("temporal_impl.connection._ANSWERS_WITHIN", 1)
+    monkeypatch.setattr("temporal_impl.connection.Client", None)
+    with _listening(serve) as address:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+        settings.cache_clear()
+        with pytest.raises(UsageError, match=rf"={address}: no Temporal .*({said})"):
+            asyncio.run(connect())
+
+
+def test_a_host_that_cannot_be_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "a..b:7233")
+    with pytest.raises(UsageError, match=r"TEMPORAL_ADDRESS=a\.\.b:7233: .*no host can have"):
         asyncio.run(connect())
 
 

@@ -1,9 +1,8 @@
-"""Items and lanes."""
+"""What an activity was about."""
 
 import pytest
 
-from shared.contract import TaskSpan
-from temporal_impl.spans import item_of, on_lanes
+from temporal_impl.spans import item_of
 
 
 @pytest.mark.parametrize(
@@ -21,13 +20,3 @@ from temporal_impl.spans import item_of, on_lanes
 )
 def test_the_item_is_what_the_input_is_about(arguments: list[object], item: str) -> None:
     assert item_of(arguments) == item
-
-
-def span(worker: str, start: float, end: float) -> TaskSpan:
-    return TaskSpan("noop", "1", worker, None, start, end)
-
-
-def test_what_overlaps_on_a_worker_gets_a_lane_of_its_own() -> None:
-    spans = [span("a", 0, 4), span("a", 1, 2), span("b", 1, 3), span("a", 2, 3), span("a", 3, 9)]
-    lanes = [(each.worker, each.started_at) for each in on_lanes(spans)]
-    assert lanes == [("a#1", 0), ("a#2", 1), ("b#1", 1), ("a#2", 2), ("a#2", 3)]
