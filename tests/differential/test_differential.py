@@ -23,9 +23,6 @@ pytestmark = [
 
 @settings(
     max_examples=EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    database=None,
     suppress_health_check=list(HealthCheck),
 )
 @given(example=specs.examples)

@@ -24,11 +24,8 @@ def examples(number):
     """So many random examples, the same each time."""
     return settings(
         max_examples=number,
-        derandomize=True,
         # An example takes a tenth of a second or more; `make differential` shrinks what it finds.
         phases=[Phase.generate],
-        deadline=None,
-        database=None,
         suppress_health_check=list(HealthCheck),
     )
 

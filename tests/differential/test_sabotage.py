@@ -76,10 +76,7 @@ def test_a_sabotaged_engine_is_caught(worker, driver):
         is_caught,
         settings=settings(
             max_examples=200,
-            deadline=None,
-            derandomize=True,
             report_multiple_bugs=False,
-            database=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
