@@ -74,7 +74,7 @@ class Client:
         deadline = time.monotonic() + timeout
         if self._collector is None:
             self._collector = Collector(self._app)
-        while not self._app.control.inspect(timeout=0.5, limit=1).ping():
+        while not self._app.control.inspect(timeout=1.0, limit=1).ping():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no Celery worker answered within {timeout:g} s")
         while not self._collector.hear(0.5):

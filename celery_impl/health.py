@@ -66,13 +66,12 @@ def load(app: Celery) -> Load:
     with app.connection_for_read() as connection:
         queued, consumers = _queued(connection, app.conf.task_default_queue)
         delayed = _delayed(connection)
-        inspect: Any = app.control.inspect(timeout=_ANSWER_WITHIN, connection=connection)
-        workers = tuple(sorted(inspect.ping() or ()))
-        # Who answers is known by now: the further questions need not wait for others.
-        inspect.limit = len(workers)
+        inspect, workers = _ask(app, connection)
+        # In the order in which a task moves on: one that does in between is counted twice, the
+        # other way round not at all.
         told = {
             name: _count(getattr(inspect, name)() if workers else None)
-            for name in ("active", "reserved", "scheduled")
+            for name in ("scheduled", "reserved", "active")
         }
         unacknowledged = _unacknowledged(connection)
         if unacknowledged is None and consumers <= len(workers):
@@ -89,16 +88,41 @@ def load(app: Celery) -> Load:
 
 def runs_in_hand(app: Celery) -> set[str | None]:
     """The runs of which a worker that answers has a task in hand, at work or reserved."""
-    inspect: Any = app.control.inspect(timeout=_BUSY_ANSWER_WITHIN)
-    # Reserved first: what is begun in between is seen twice, the other way round not at all.
-    reserved = inspect.reserved() or {}
-    inspect.limit = len(reserved)  # those who answer are known by now
-    active = inspect.active() or {} if reserved else {}
+    with app.connection_for_read() as connection:
+        inspect, workers = _ask(app, connection)
+        if not workers:
+            return set()
+        # Reserved first: what is begun in between is seen twice, the other way round not at all.
+        reserved, active = inspect.reserved() or {}, inspect.active() or {}
     return {
         subject(task["name"], task["args"], task["kwargs"])[0]
         for tasks in (*reserved.values(), *active.values())
         for task in tasks
     }
+
+
+def _ask(app: Celery, connection: Any) -> tuple[Any, tuple[str, ...]]:
+    """For questions to the workers that answer, and the names of these.
+
+    Where the broker knows of more workers than answer at first, the others get more time.
+    """
+    inspect: Any = app.control.inspect(timeout=_ANSWER_WITHIN, connection=connection)
+    workers = inspect.ping() or {}
+    inspect.timeout = _BUSY_ANSWER_WITHIN
+    if len(workers) < _known(app, connection):
+        workers = inspect.ping() or {}
+    # Who answers is known by now: the further questions need not wait for others.
+    inspect.limit = len(workers)
+    return inspect, tuple(sorted(workers))
+
+
+def _known(app: Celery, connection: Any) -> int:
+    """The workers of which Redis has the address for questions, or RabbitMQ a consumer."""
+    if connection.transport.driver_type != "redis":
+        return _queued(connection, app.conf.task_default_queue)[1]
+    mailbox: Any = app.control.mailbox  # type: ignore[attr-defined]  # celery-types lacks it
+    with connection.channel() as channel:
+        return len(channel.get_table(mailbox.exchange.name))
 
 
 def _queued(connection: Any, queue: str) -> tuple[int, int]:

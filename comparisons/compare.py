@@ -23,7 +23,7 @@ from shared.contract import EngineClient
 from shared.settings import load_settings
 from shared.steps import rolls_folder
 
-WORKER_WITHIN = 120.0  # seconds
+WORKER_WITHIN = 300.0  # seconds
 LOOK_EVERY = 10.0  # seconds between looks at whether a worker that is waited for still lives
 IDLE_SECONDS = 2.0
 

@@ -25,8 +25,8 @@ from shared.variants import BY_NAME, Answer
 from shared.workloads import parse
 
 TIMEOUT = 900.0  # seconds for one run
-LEDGER_TIMEOUT = 60.0  # seconds for the last effects after the caller has its answer
-RECORDS_TIMEOUT = 60.0  # seconds for the engine's own records after the end
+LEDGER_TIMEOUT = 180.0  # seconds for the last effects after the caller has its answer
+RECORDS_TIMEOUT = 180.0  # seconds for the engine's own records after the end
 READING = 0.5  # seconds; a client that takes longer has been waiting for records
 QUIET_SHARE = 0.15  # of one core; an idle Prefect server uses a few per cent
 

@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from shared.errors import UsageError
 from shared.settings import settings
 
-ANSWERS_WITHIN = 30.0  # seconds; a server that catches up after a wide flow is slow
+ANSWERS_WITHIN = 60.0  # seconds; a server that catches up after a wide flow is slow
 
 
 def connect() -> SyncPrefectClient:

@@ -37,6 +37,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -47,7 +48,9 @@ import anyio.abc
 import httpx
 from anyio import CapacityLimiter
 from prefect import Flow
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -121,7 +124,12 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
         execute = partial(
             run_flow, await self._flow_of(flow_run), flow_run=flow_run, return_type="state"
         )
-        state = await anyio.to_thread.run_sync(execute, limiter=self._threads)
+        try:
+            state = await anyio.to_thread.run_sync(execute, limiter=self._threads)
+        except Abort as refusal:  # no Exception: it would end the worker
+            log.warning("flow run %s: the server refused its state: %s", flow_run.name, refusal)
+            await give_back(self.client, flow_run)
+            return BaseWorkerResult(identifier=self.name, status_code=0)
         if self._processes.closed and isinstance(state, State) and not state.is_completed():
             await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
         before = int(flow_run.labels.get(TASK_RUNS, 0))  # it may have been cut short once
@@ -133,6 +141,22 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
         if flow_run.flow_id not in self._names:
             self._names[flow_run.flow_id] = (await self.client.read_flow(flow_run.flow_id)).name
         return self._flows[self._names[flow_run.flow_id]]
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Not needed, and one of the requests that a server on SQLite refuses when it is busy."""
+
+    async def _propose_crashed_state(
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
+    ) -> None:
+        """Of a flow run that could not be begun; on a server that was too busy it is begun later.
+
+        Crashed is final: nobody would begin it again.
+        """
+        if not isinstance(sys.exception(), httpx.HTTPError):
+            await super()._propose_crashed_state(flow_run, message, client)
+            return
+        log.warning("flow run %s is begun later: %s", flow_run.name, message)
+        await give_back(self.client, flow_run)
 
     async def keep_reconciling(self) -> None:
         """Look for lost flow runs, now and with every heartbeat, until cancelled."""
@@ -175,6 +199,14 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
             )
         except httpx.HTTPError as error:  # it is stopping, too; the worker goes all the same
             log.warning("could not sign off from the Prefect server: %s", error)
+
+
+async def give_back(client: PrefectClient, flow_run: FlowRun) -> None:
+    """Have the flow run begun again, unless it has ended; where that fails it is found lost."""
+    with suppress(httpx.HTTPError):
+        state = (await client.read_flow_run(flow_run.id)).state
+        if state is None or not state.is_final():
+            await client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
 
 
 def run_worker(concurrency: int) -> None:

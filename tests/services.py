@@ -30,7 +30,7 @@ from shared.database import create_tables, engine
 from shared.models import Base
 from shared.settings import settings
 
-_CONNECT_WITHIN = 5  # seconds
+_CONNECT_WITHIN = 30  # seconds
 
 
 def unavailable(service: str, reason: object) -> NoReturn:
@@ -156,6 +156,6 @@ def _rabbitmqctl(*arguments: str) -> bool:
     if shutil.which("rabbitmqctl") is None:
         return False
     done = subprocess.run(
-        ["rabbitmqctl", "--quiet", *arguments], check=False, capture_output=True, timeout=60
+        ["rabbitmqctl", "--quiet", *arguments], check=False, capture_output=True, timeout=300
     )
     return done.returncode == 0

@@ -28,15 +28,15 @@ def test_two_sessions_get_two_redis_databases_and_leave_them_empty() -> None:
         assert one != other
         with redis.Redis.from_url(one) as client:
             client.set("left", "behind")
-    with redis.Redis.from_url(one) as client:
-        assert client.dbsize() == 0
+    with redis.Redis.from_url(one) as client:  # which others may be using by now
+        assert client.get("left") is None
 
 
 def test_a_private_virtual_host_takes_messages(rabbitmq_url: str, queue_prefix: str) -> None:
     with Connection(rabbitmq_url) as connection:
         queue = connection.SimpleQueue(queue_prefix)
         queue.put("roll")
-        message = queue.get(timeout=10)
+        message = queue.get(timeout=120)
         message.ack()
         assert message.payload == "roll"
         queue.close()

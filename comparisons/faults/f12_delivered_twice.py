@@ -52,5 +52,5 @@ class DeliveredTwice(Fault):
         cell.strike(f"the message of {item} is sent a second time")
         cell.lane.caller.ask("call", function=_RESEND, arguments=[cell.run_id, item])
         if cell.phase != FINISHED:
-            cell.lane.wait_until(lambda: cell.struck_again() is not None, 6.0, "the second one")
+            cell.lane.wait_until(lambda: cell.struck_again() is not None, 60.0, "the second one")
         held.release()

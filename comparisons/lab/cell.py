@@ -15,7 +15,7 @@ from offcanvas.servers import ServerError
 from shared.probe import COMMITTED, STARTED
 from shared.steps import GENERATE, SUM
 
-REACHED_WITHIN = 60.0  # seconds for a step to come to its point
+REACHED_WITHIN = 180.0  # seconds for a step to come to its point
 GOAL = 120.0  # seconds from the heal, after which a run that is not whole counts as lost
 # Our word for a run that the engine has never heard of.
 NEVER_STARTED = "never started"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 #: Seconds for a worker to come up, and for a canvas without a timeout to come to rest.
-_START, _REST = 60.0, 60.0
+_START, _REST = 180.0, 60.0
 #: Seconds for tasks that still run when the worker is stopped.
 _GRACE = 20.0
 #: All that ran has come to rest: results are there or never will be.
@@ -184,7 +184,7 @@ def let_go(backend: Any) -> None:
 def _wait(app: Celery, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START
     while process.poll() is None and time.monotonic() < deadline:
-        if app.control.ping(timeout=0.5, limit=1):
+        if app.control.ping(timeout=1.0, limit=1):
             return
     said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     reason = said[-1] if said else "it has said nothing"

@@ -46,16 +46,16 @@ def come_to_rest(app: Celery, url: str, *, timeout: float) -> bool:
     """
     deadline = time.monotonic() + timeout
     client = Redis.from_url(url.replace("redis+socket://", "unix://"), decode_responses=True)
-    (host,) = app.control.inspect(timeout=5, limit=1).ping() or (None,)
     consumed: set[str] = set()
-    before = None
+    before: _Look | None = None
     try:
+        host = _host(app, deadline)
         while host is not None:
             raise_if_asked()
             look = _look(app, client, host)
-            if look.idle and look == before:
+            if look is not None and look.idle and look == before:
                 return True
-            for queue in set(look.queued) - consumed:
+            for queue in set(look.queued if look is not None else ()) - consumed:
                 app.control.add_consumer(queue, destination=[host], reply=True, limit=1)
                 consumed.add(queue)
             if time.monotonic() > deadline:
@@ -67,19 +67,28 @@ def come_to_rest(app: Celery, url: str, *, timeout: float) -> bool:
         client.close()
 
 
-def _look(app: Celery, client: Any, host: str) -> _Look:
+def _host(app: Celery, deadline: float) -> str | None:
+    while True:
+        raise_if_asked()
+        (host,) = app.control.inspect(timeout=5, limit=1).ping() or (None,)
+        if host is not None or time.monotonic() > deadline:
+            return host
+
+
+def _look(app: Celery, client: Any, host: str) -> _Look | None:
+    """None if the worker does not answer: one that is too busy for it is not idle."""
     lists = client.scan_iter(match="*", count=1000, _type="list")
     between = (app.conf.broker_transport_options or {}).get("sep", _PRIORITY)
     queued = {_queue(name, between) for name in lists if "pidbox" not in name}
     waiting = client.hlen("unacked")
     ask: Any = app.control.inspect(destination=[host], timeout=5)
-    reserved, active, stats = ask.reserved() or {}, ask.active() or {}, ask.stats() or {}
+    reserved, active, stats = (
+        (question() or {}).get(host) for question in (ask.reserved, ask.active, ask.stats)
+    )
+    if reserved is None or active is None or stats is None:
+        return None
     return _Look(
-        tuple(sorted(queued)),
-        waiting,
-        len(reserved.get(host, ())),
-        len(active.get(host, ())),
-        sum((stats.get(host) or {}).get("total", {"": -1}).values()),
+        tuple(sorted(queued)), waiting, len(reserved), len(active), sum(stats["total"].values())
     )
 
 

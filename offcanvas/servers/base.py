@@ -139,7 +139,7 @@ class Server:
     answers: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     server_environment: Mapping[str, str] = field(default_factory=dict)
-    start_timeout: float = 120.0
+    start_timeout: float = 300.0
     stop_signal: signal.Signals = signal.SIGTERM
     companion: Sequence[str] = ()
     user: str | None = None

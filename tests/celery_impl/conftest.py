@@ -27,10 +27,10 @@ def work(_workshop: Place) -> Place:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
-    """Wait for a condition; the test fails if it does not come true within a minute."""
+    """Wait for a condition; the test fails if it does not come true in five minutes."""
 
     def wait_for(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not condition():
             assert time.monotonic() < deadline, "it did not come true"
             time.sleep(0.05)

@@ -31,7 +31,7 @@ class Place:
     client: Client
     worker: subprocess.Popen[bytes]
 
-    def run(self, variant: str, timeout: float = 60):
+    def run(self, variant: str, timeout: float = 300):
         """Start a variant under a new name; returns the name, the execution and the outcome."""
         name = f"{variant.replace(':', '-')}-{secrets.token_hex(4)}"
         execution = self.client.start(variant, name)
@@ -61,7 +61,7 @@ def place(folder: Path, environment: Mapping[str, str], concurrency: int = 2) ->
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            client.wait_for_worker(60)
+            client.wait_for_worker(300)
             yield Place(client, process)
         finally:
             client.close()

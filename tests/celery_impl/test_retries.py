@@ -31,7 +31,7 @@ def send(work: Place, run_id: str) -> str:
 def test_an_error_that_stays_is_tried_as_often_as_the_policy_says(work: Place, eventually) -> None:
     prepare("stays")
     execution = send(work, "stays")
-    outcome = work.client.wait(execution, 60)
+    outcome = work.client.wait(execution, 300)
     assert outcome.error_type in {"FileExistsError", "NotADirectoryError"}
     eventually(lambda: len(work.client.spans(execution)) == STEP.attempts)
     assert [span.attempt for span in work.client.spans(execution)] == [1, 2, 3, 4]
@@ -45,7 +45,7 @@ def test_an_error_that_passes_is_no_error(work: Place, eventually) -> None:
     executions = [send(work, "passes") for _ in range(8)]
     eventually(lambda: work.client.spans(executions[0]))
     steps.rolls_folder("passes").unlink()
-    assert 1 in [work.client.wait(execution, 60).total_pages for execution in executions]
+    assert 1 in [work.client.wait(execution, 300).total_pages for execution in executions]
     assert max(attempts("passes", steps.GENERATE)) > 1
 
 
@@ -54,6 +54,6 @@ def test_a_permanent_error_is_not_tried_again(work: Place, eventually) -> None:
     steps.assign_all("barred")
     steps.object_to("barred", "B-1", OBJECTION)
     execution = send(work, "barred")
-    assert work.client.wait(execution, 60).error_type == "RollUnderObjection"
+    assert work.client.wait(execution, 300).error_type == "RollUnderObjection"
     eventually(lambda: work.client.spans(execution))
     assert [span.attempt for span in work.client.spans(execution)] == [1]

@@ -67,7 +67,7 @@ def test_a_failing_member_is_told_once_and_its_siblings_run(work: Place) -> None
 def test_the_same_run_again_changes_no_file(work: Place) -> None:
     run_id, _, first = work.run("chord_by_station")
     before = printed(run_id)
-    second = work.client.wait(work.client.start("chord_by_station", run_id), 60)
+    second = work.client.wait(work.client.start("chord_by_station", run_id), 300)
     assert second == first
     assert printed(run_id) == before
     assert set(executed(run_id).values()) == {2}

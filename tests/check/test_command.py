@@ -42,7 +42,7 @@ def offcanvas(tmp_path, environment):
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=600,
         )
 
     return run
@@ -107,13 +107,13 @@ def test_ctrl_c_leaves_nothing_behind(task, tmp_path, environment):
         # A shell starts programs in the background with the signal ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  # there are no threads here
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not begun.exists():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=600)
     assert (process.returncode, output) == (130, "")
     assert errors.splitlines()[-1] == "offcanvas: stopped; its servers and workers are gone"
     assert list((tmp_path / "tmp").glob("oc-*")) == []

@@ -12,7 +12,7 @@ import choreographer
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-READY_WITHIN = 20.0  # seconds
+READY_WITHIN = 120.0  # seconds
 
 
 def chromium() -> str:

@@ -135,10 +135,10 @@ def test_after_a_signal_nothing_is_left(
         family = family_once(process, lambda: list(temporary.glob(moment)))
         assert family
         os.killpg(process.pid, number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == status, errors
         assert "Traceback" not in errors, errors
-        _, alive = psutil.wait_procs(family, timeout=2)
+        _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
     assert list(temporary.iterdir()) == []
     assert not out.exists()
@@ -161,9 +161,9 @@ def test_serve_prints_settings_that_work_and_ends_with_ctrl_c(temporary: Path) -
         assert asked.returncode == 0, asked.stderr
         family = family_once(process, lambda: True)
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
         assert process.returncode == 0
-        _, alive = psutil.wait_procs(family, timeout=2)
+        _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
     assert list(temporary.iterdir()) == []
 

@@ -42,7 +42,7 @@ def on_engine(example, book, calls, *, strict=True):
     except (TypeError, BadCanvas) as error:
         return _refused(f"refused: {error}")
     if prepared.plan is not None:
-        assert calls.walk(app, prepared.plan, strict=strict, timeout=120), "it does not end"
+        assert calls.walk(app, prepared.plan, strict=strict, timeout=600), "it does not end"
     outcome = outcome_of(prepared.result, timeout=0.1, interval=0.02)
     return seen(replace(outcome, plan=prepared.plan), book.entries())
 
@@ -73,7 +73,7 @@ def settle(book):
     """
     before = None
     while True:
-        sentinel.delay().get(timeout=20, interval=0.005)
+        sentinel.delay().get(timeout=300, interval=0.005)
         after = sum(
             one["event"] == "ended" and one["name"] != sentinel.name for one in book.entries()
         )

@@ -35,11 +35,11 @@ def worker():
                 stderr=subprocess.STDOUT,
             )
         try:
-            sentinel.delay().get(timeout=60, interval=0.02)
+            sentinel.delay().get(timeout=300, interval=0.02)
             yield book
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(300)
             let_go(app.backend)
             app.conf.update(broker_url=before[0], result_backend=before[1])
 
@@ -66,7 +66,7 @@ def temporal_worker(book):
             yield calls
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(300)
 
 
 @contextmanager

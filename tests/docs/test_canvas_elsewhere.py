@@ -55,7 +55,7 @@ def running(folder, command, env):
     finally:
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
+            process.wait(120)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -65,7 +65,7 @@ def call(folder, program, env):
     (folder / "call.py").write_text(program, encoding="utf-8")
     command = [sys.executable, "-W", "ignore", "call.py"]
     return subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=180
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=600
     )
 
 
@@ -79,7 +79,7 @@ def test_on_temporal(folder):
 
 def wait_for_deployment(url):
     """A person sees the worker come up; a test has to ask."""
-    for _ in range(600):
+    for _ in range(3_000):
         with Caller(url) as caller, suppress(ObjectNotFound):
             return caller.client.read_deployment_by_name("canvas/offcanvas")
         time.sleep(0.1)
@@ -99,7 +99,7 @@ def test_on_prefects_own_worker(folder, prefect_url):
     *before, worker = OWN_WORKER_COMMANDS
     for command in before:
         subprocess.run(
-            command.split(), cwd=folder, env=env, check=True, capture_output=True, timeout=120
+            command.split(), cwd=folder, env=env, check=True, capture_output=True, timeout=600
         )
     with running(folder, worker, env):
         ran = call(folder, ON_PREFECT, env)

@@ -26,7 +26,7 @@ def python(folder, code, *arguments):
     command = [sys.executable, "-W", "ignore", "-c", code, *arguments]
     env = {**os.environ, "COLUMNS": "200", "PYTHONPATH": str(folder)}
     return subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -118,7 +118,7 @@ class Canvases:
 
 
 def get(result):
-    return result.get(timeout=60, interval=0.02)
+    return result.get(timeout=300, interval=0.02)
 
 
 class Rerouted:
@@ -138,7 +138,7 @@ class Rerouted:
         assert [get(result) for result in results] == [2, 2]
 
     def test_a_canvas_is_revoked(self, rerouted, tmp_path):
-        result = sleeps.apply_async((str(tmp_path / "ran"),), countdown=2)
+        result = sleeps.apply_async((str(tmp_path / "ran"),), countdown=600)
         result.revoke()
         with pytest.raises(TaskRevokedError):
             get(result)

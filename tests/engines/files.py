@@ -13,7 +13,7 @@ def lines(path):
 
 def wait_for(path):
     """A task has begun; it says so by a file."""
-    for _ in range(1_200):
+    for _ in range(6_000):
         if Path(path).exists():
             return
         time.sleep(0.05)

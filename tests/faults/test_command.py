@@ -73,10 +73,10 @@ def test_after_ctrl_c_nothing_is_left(tmp_path: Path, temporary: Path) -> None:
         family = family_once(process, lambda: list(temporary.glob("oc-*/*/rolls/f0*")))
         assert family
         os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 130, errors
         assert "Traceback" not in errors, errors
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
     assert list(temporary.iterdir()) == []
     assert not out.exists()

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 from celery import Celery
+from celery.utils.nodenames import gethostname
 
 from celery_impl.health import load
 from offcanvas.servers.base import leashed
@@ -25,7 +26,7 @@ from tests.lessons.work import Marks, make_app, profile_of
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def until(condition: Callable[[], object], what: str, within: float = 60.0) -> None:
+def until(condition: Callable[[], object], what: str, within: float = 300.0) -> None:
     """Wait for it; the test fails if it does not come true."""
     deadline = time.monotonic() + within
     while not condition():
@@ -59,6 +60,11 @@ class Class:
         """Wait until the item has been begun so often."""
         until(lambda: self.marks.count(f"begin {item}") >= times, f"{item} begun {times} times")
 
+    def taken(self, item: str) -> None:
+        """Wait until the item has been begun and its worker knows, which acknowledges then."""
+        self.begun(item)
+        until(lambda: self.load().active, f"{item} known to its worker")
+
     def ended(self, item: str) -> None:
         """Wait until the item has ended."""
         until(lambda: self.marks.count(f"end {item}"), f"{item} ended")
@@ -84,13 +90,14 @@ class Class:
                 start_new_session=True,
             )  # fmt: skip
         self._workers.append(process)
-        name = f"{self.queue}-{process.pid}@"
-        until(lambda: self._answers(name), (self.folder / "worker.log").read_text)
+        name = f"{self.queue}-{process.pid}@{gethostname()}"
+        ask = self.app.control.inspect(destination=[name], timeout=1.0)
+        until(ask.ping, f"an answer of {name}")
         return process
 
-    def _answers(self, name: str) -> bool:
-        replies = self.app.control.inspect(timeout=0.3).ping() or {}
-        return any(node.startswith(name) for node in replies)
+    def log(self) -> str:
+        """What its workers have said."""
+        return (self.folder / "worker.log").read_text()
 
     def load(self):
         """What lies where."""

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.lessons.conftest import Enrol
-from tests.lessons.school import Class, kill
+from tests.lessons.school import Class, kill, until
 
 pytestmark = pytest.mark.servers
 
@@ -12,7 +12,7 @@ def killed_in_the_middle(lesson: Class) -> list[str]:
     """The marks after the worker was killed at work, and the next one has gone on after it."""
     worker = lesson.start_worker()
     lesson.send("work", "cut-off")
-    lesson.begun("cut-off")
+    lesson.taken("cut-off")
     kill(worker)
     lesson.marks.open_door("cut-off")
     lesson.start_worker()
@@ -23,7 +23,7 @@ def killed_in_the_middle(lesson: Class) -> list[str]:
 def test_naive_forgets_what_a_killed_worker_had_in_hand(enrol: Enrol) -> None:
     naive = enrol("naive")
     assert killed_in_the_middle(naive) == ["begin cut-off", "begin after", "end after"]
-    assert naive.load().idle
+    until(lambda: naive.load().idle, "nothing left")
 
 
 def test_hardened_has_it_from_the_broker_again(enrol: Enrol) -> None:

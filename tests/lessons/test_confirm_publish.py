@@ -36,14 +36,14 @@ def test_hardened_takes_silence_for_no(enrol: Enrol, servers: tuple[Server, Serv
     broker, _ = servers
     options = profile_of("hardened", broker.url, "").settings["broker_transport_options"]
     assert options["read_timeout"] > 0  # seconds; less of them here
-    impatient = {**options, "read_timeout": 0.5, "write_timeout": 0.5}
+    impatient = {**options, "read_timeout": 2.0, "write_timeout": 2.0}
     hardened = enrol("hardened", changes={"broker_transport_options": impatient})
     hardened.send("work", "warm")
     broker.freeze()
     for number in range(2):
         # `celery_impl.base` gives every call of the voter rolls a limit for the confirm.
         with pytest.raises(OperationalError, match="timed out"):
-            hardened.send("work", f"silent-{number}", confirm_timeout=0.3, retry=False)
+            hardened.send("work", f"silent-{number}", confirm_timeout=1.0, retry=False)
     broker.thaw()
-    hardened.send("work", "heard", confirm_timeout=30.0)
+    hardened.send("work", "heard", confirm_timeout=120.0)
     assert present(broker, hardened.queue) >= 2  # what was accepted; refused ones may have arrived

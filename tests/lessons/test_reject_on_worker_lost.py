@@ -16,10 +16,10 @@ def test_naive_fails_and_does_not_try_again(enrol: Enrol, late: bool) -> None:
     naive = enrol("naive", changes={"task_acks_late": late})
     naive.start_worker()
     with pytest.raises(WorkerLostError):
-        naive.send("die_once", "victim").get(timeout=60)
+        naive.send("die_once", "victim").get(timeout=300)
     naive.pass_through()
     assert naive.marks.count("begin victim") == 1
 
 
 def test_hardened_gives_the_message_back(staffed: Callable[[str], Class]) -> None:
-    assert staffed("hardened").send("die_once", "victim").get(timeout=60) == 2
+    assert staffed("hardened").send("die_once", "victim").get(timeout=300) == 2

@@ -13,7 +13,7 @@ def test_naive_deploys_and_the_messages_under_way_fail(enrol: Enrol) -> None:
     old = lesson.send("work", "old")
     lesson.start_worker(version=2)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'paper'"):
-        old.get(timeout=60)
+        old.get(timeout=300)
 
 
 def test_hardened_drains_first(enrol: Enrol) -> None:
@@ -27,7 +27,7 @@ def test_hardened_drains_first(enrol: Enrol) -> None:
     lesson.marks.open_door("old")
     until(lambda: lesson.load().idle, "a drained queue")
     before.terminate()
-    before.wait(60)
+    before.wait(300)
     lesson.start_worker(version=2)
-    assert lesson.app.send_task("lessons.work", ["new", "A4"]).get(timeout=60) == "new"
+    assert lesson.app.send_task("lessons.work", ["new", "A4"]).get(timeout=300) == "new"
     assert lesson.marks.all() == ["begin old", "end old", "begin new on A4"]

@@ -5,9 +5,12 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from offcanvas.servers.base import leashed
 from prefect_impl.client import Client
@@ -51,11 +54,32 @@ class Stack:
 
     def stop_worker(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and wait for the end; returns the exit status."""
-        assert self.process is not None
         os.kill(self.pid, number)
+        return self.worker_ended()
+
+    def worker_ended(self) -> int:
+        """Wait for the end of the worker; returns the exit status."""
+        assert self.process is not None
         status = self.process.wait(WITHIN)
         self.process = None
         return status
+
+    def step_processes(self) -> list[psutil.Process]:
+        """The children of the fork server, which is a child of the worker."""
+        children = psutil.Process(self.pid).children()
+        return [process for child in children for process in child.children()]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No step goes on within the block, so that a flow run in hand stays in hand."""
+        processes = self.step_processes()
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
 
     def run(self, variant: str, run_id: str) -> str:
         """Start a variant, wait for its end, and return the flow run's id."""

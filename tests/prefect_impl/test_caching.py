@@ -46,7 +46,7 @@ def test_four_identical_calls_are_executed_once_by_default_and_four_times_here()
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == {"by_default": 1, "as_ours": 4}

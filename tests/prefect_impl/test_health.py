@@ -12,8 +12,9 @@ from prefect_impl.client import Client
 from prefect_impl.flow_runs import is_lost
 from prefect_impl.health import _idle, _late, _lost
 from shared import steps
+from shared.contract import Health
 from shared.settings import settings
-from tests.prefect_impl.stack import Stack
+from tests.prefect_impl.stack import Stack, wait_until
 
 
 def _flow_run(**fields: object) -> FlowRun:
@@ -88,7 +89,12 @@ def test_a_server_that_does_not_answer_is_said_to(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.servers
 def test_with_a_worker_all_is_well(stack: Stack) -> None:
-    found = stack.client.health()
-    assert found.healthy
-    assert any(name.endswith(f"-{stack.pid}") for name in found.workers)
-    assert "3.8" in found.detail
+    looks: list[Health] = []
+
+    def well() -> bool:
+        looks.append(stack.client.health())
+        workers = looks[-1].workers
+        return looks[-1].healthy and any(name.endswith(f"-{stack.pid}") for name in workers)
+
+    wait_until(well, "a server on which all is well")  # a busy machine holds up heartbeats
+    assert "3.8" in looks[-1].detail

@@ -54,7 +54,7 @@ class Stage:
                 start_new_session=True,
             )
         try:
-            self.client.wait_for_worker(120)
+            self.client.wait_for_worker(300)
             yield process
         finally:
             stop_process_group(process)
@@ -101,7 +101,7 @@ def rolls(run_id: str) -> list[str]:
     return sorted(path.name for path in (settings().rolls_dir / run_id).glob("*.pdf"))
 
 
-def until(condition: Callable[[], bool], within: float = 120.0) -> None:
+def until(condition: Callable[[], bool], within: float = 300.0) -> None:
     """Wait for what happens elsewhere."""
     deadline = time.monotonic() + within
     while not condition():

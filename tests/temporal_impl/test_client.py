@@ -21,10 +21,10 @@ pytestmark = pytest.mark.servers
 
 
 def test_waiting_too_short_is_a_timeout(client: Client) -> None:
-    execution = client.start("fib33:2", "slow")
-    with pytest.raises(TimeoutError, match=r"fib33:2/slow has not ended after 0\.01 s"):
+    execution = client.start("fib33:6", "slow")
+    with pytest.raises(TimeoutError, match=r"fib33:6/slow has not ended after 0\.01 s"):
         client.wait(execution, 0.01)
-    assert client.wait(execution, 120).total_pages == 2
+    assert client.wait(execution, 300).total_pages == 6
 
 
 def test_an_unknown_variant_is_refused_before_anything_is_written(client: Client) -> None:
@@ -34,7 +34,7 @@ def test_an_unknown_variant_is_refused_before_anything_is_written(client: Client
 
 def test_spans_follow_children_and_name_item_worker_and_times(client: Client) -> None:
     execution = client.start("parallel_with_join", "spans")
-    client.wait(execution, 120)
+    client.wait(execution, 300)
     spans = client.spans(execution)
     assert [span.task for span in spans] == ["assign_all", *["generate_roll"] * 4, "sum_pages"]
     assert sorted(span.item for span in spans[1:-1]) == sorted(STATIONS)

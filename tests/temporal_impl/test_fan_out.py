@@ -1,7 +1,7 @@
 """Headers of any size: order, width, batches in child workflows, and failing members."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -23,15 +23,23 @@ SMALL = Limits(in_flight=2, in_history=3, batches=2)
 
 @dataclass
 class Members:
-    """An activity that knows how many of it are at work, and fails for negative numbers."""
+    """An activity that knows how many of it are at work, and fails for negative numbers.
 
+    The first ones wait until `together` of them are.
+    """
+
+    together: int = 1
     at_work: int = 0
     most_at_work: int = 0
+    met: asyncio.Event = field(default_factory=asyncio.Event)
 
     @activity.defn
     async def double(self, number: int) -> int:
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
+        if self.at_work >= self.together:
+            self.met.set()
+        await self.met.wait()
         await asyncio.sleep(0.05)
         self.at_work -= 1
         if number < 0:
@@ -39,8 +47,10 @@ class Members:
         return 2 * number
 
 
-async def run(members: list[int], limits: Limits, workflow_id: str) -> tuple[Members, Any]:
-    client, work = await connect(), Members()
+async def run(
+    members: list[int], limits: Limits, workflow_id: str, together: int = 1
+) -> tuple[Members, Any]:
+    client, work = await connect(), Members(together)
     async with Worker(client, task_queue=workflow_id, workflows=[FanOut], activities=[work.double]):
         result = await client.execute_workflow(
             FanOut.run,
@@ -52,7 +62,7 @@ async def run(members: list[int], limits: Limits, workflow_id: str) -> tuple[Mem
 
 
 async def test_results_come_in_the_order_of_the_members(server: Stage) -> None:
-    work, result = await run(list(range(7)), Limits(in_flight=3), "narrow")
+    work, result = await run(list(range(7)), Limits(in_flight=3), "narrow", together=3)
     assert result == [0, 2, 4, 6, 8, 10, 12]
     assert work.most_at_work == 3
 

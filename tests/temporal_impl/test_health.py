@@ -18,16 +18,16 @@ pytestmark = pytest.mark.servers
 
 
 def test_a_worker_at_work_is_healthy(client: Client) -> None:
+    until(lambda: client.health().queued == 0)  # the server counts with some delay
+    until(lambda: len(client.health().workers) >= 1)  # a busy machine holds up heartbeats
     found = client.health()
     assert found.reachable
-    assert len(found.workers) >= 1
-    assert found.queued == 0
     assert found.running is not None
 
 
 def test_a_killed_worker_is_not_counted_for_long(client: Client, server: Stage) -> None:
+    until(lambda: len(client.health().workers) >= 1)
     before = set(client.health().workers)
-    assert before
     with server.worker(1) as worker:
         until(lambda: len(set(client.health().workers)) == len(before) + 1)
         worker.kill()

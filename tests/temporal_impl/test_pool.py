@@ -86,9 +86,9 @@ async def test_a_cancelled_caller_is_told_when_the_process_has_ended_its_work(
 
 
 async def test_a_step_that_hangs_is_ended_and_its_process_works_on() -> None:
-    with process_pool(1, soft_time_limit=0.3) as pool:
+    with process_pool(1, soft_time_limit=1.5) as pool:
         before = await pool.do(os.getpid)
-        with pytest.raises(ApplicationError, match=r"more than 0\.3 s") as caught:
+        with pytest.raises(ApplicationError, match=r"more than 1\.5 s") as caught:
             await pool.do(spin)
         assert (caught.value.type, caught.value.non_retryable) == ("SoftTimeLimitExceeded", True)
         assert await pool.do(os.getpid) == before

@@ -36,7 +36,7 @@ def due(variant: str) -> Counter[tuple[str, str]]:
 @pytest.mark.parametrize("variant", sorted(SUMMED))
 def test_the_caller_gets_the_sum_and_each_step_is_done_once(client: Client, variant: str) -> None:
     execution = client.start(variant, f"sum-{variant}")
-    assert client.wait(execution, 120) == Outcome(total_pages=PAGES)
+    assert client.wait(execution, 300) == Outcome(total_pages=PAGES)
     assert executed(f"sum-{variant}") == due(variant)
     assert rolls(f"sum-{variant}") == [f"{station}.pdf" for station in STATIONS]
 
@@ -44,13 +44,13 @@ def test_the_caller_gets_the_sum_and_each_step_is_done_once(client: Client, vari
 @pytest.mark.parametrize("variant", sorted(HANDED_OVER))
 def test_what_nobody_waits_for_is_done_all_the_same(client: Client, variant: str) -> None:
     execution = client.start(variant, f"left-{variant}")
-    assert client.wait(execution, 120) == Outcome()
+    assert client.wait(execution, 300) == Outcome()
     until(lambda: executed(f"left-{variant}") == due(variant))
     assert missing_rolls(f"left-{variant}") == ([] if variant == "group" else list(STATIONS))
 
 
 def test_a_failing_member_lets_its_siblings_run_and_calls_back_once(client: Client) -> None:
-    outcome = client.wait(client.start("error_in_header", "bad"), 120)
+    outcome = client.wait(client.start("error_in_header", "bad"), 300)
     assert outcome == Outcome(
         error_type="RollUnderObjection",
         error_text=f"station {STATIONS[0]}: {OBJECTION}",
@@ -67,17 +67,17 @@ def test_a_failing_member_lets_its_siblings_run_and_calls_back_once(client: Clie
 def test_starting_twice_does_not_run_twice(client: Client, variant: str) -> None:
     first = client.start(variant, f"twice-{variant}")
     assert client.start(variant, f"twice-{variant}") == first
-    outcome = client.wait(first, 120)
+    outcome = client.wait(first, 300)
     before = executed(f"twice-{variant}")
     assert client.start(variant, f"twice-{variant}") == first
-    assert client.wait(first, 120) == outcome
+    assert client.wait(first, 300) == outcome
     assert executed(f"twice-{variant}") == before
 
 
 @pytest.mark.parametrize("workload", ["noop:7", "fib10:3"])
 def test_a_workload_counts_its_steps(client: Client, workload: str) -> None:
     run_id = workload.replace(":", "-")
-    assert client.wait(client.start(workload, run_id), 120).total_pages == int(workload[-1])
+    assert client.wait(client.start(workload, run_id), 300).total_pages == int(workload[-1])
 
 
 def test_a_transient_error_is_tried_again_and_the_attempt_is_counted(client: Client) -> None:
@@ -86,9 +86,9 @@ def test_a_transient_error_is_tried_again_and_the_attempt_is_counted(client: Cli
     in_the_way.parent.mkdir(exist_ok=True)
     in_the_way.touch()
     execution = client.start("starmap", "refused")
-    until(lambda: asyncio.run(next_attempt(execution)) == 2)
+    until(lambda: asyncio.run(next_attempt(execution)) >= 2)
     in_the_way.unlink()
-    assert client.wait(execution, 120) == Outcome(total_pages=PAGES)
+    assert client.wait(execution, 300) == Outcome(total_pages=PAGES)
     attempts = {effect.attempt for effect in effects("refused") if effect.step == GENERATE}
     assert len(attempts) == 1
     assert attempts <= {2, 3, 4}

@@ -23,29 +23,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def test_sigterm_lets_the_steps_in_hand_end_and_the_next_worker_goes_on(server: Stage) -> None:
     with server.worker(1) as first:
-        execution = server.client.start("fib33:3", "stopped")
+        execution = server.client.start("fib33:8", "stopped")
         started = [first.pid, *(child.pid for child in psutil.Process(first.pid).children(True))]
         until(lambda: len(server.client.spans(execution)) >= 1)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(120) == 0
+        assert first.wait(300) == 0
     until(lambda: not any(psutil.pid_exists(pid) for pid in started))
     done = server.client.spans(execution)
     with server.worker(1):
-        assert server.client.wait(execution, 120).total_pages == 3
+        assert server.client.wait(execution, 300).total_pages == 8
     spans = server.client.spans(execution)
     assert spans[: len(done)] == done
-    assert [span.attempt for span in spans] == [1] * 3
+    assert [span.attempt for span in spans] == [1] * 8
     assert len({span.worker for span in spans}) == 2
 
 
 def test_a_process_that_is_killed_costs_an_attempt_and_no_more(server: Stage) -> None:
     with server.worker(2) as worker:
-        server.client.wait(server.client.start("chord_by_station", "before"), 120)
+        server.client.wait(server.client.start("chord_by_station", "before"), 300)
         processes = {int(effect.worker.split(":")[1]) for effect in effects("before")}
         assert worker.pid not in processes
         os.kill(processes.pop(), signal.SIGKILL)
         execution = server.client.start("chord_by_station", "after")
-        assert server.client.wait(execution, 120).total_pages == PAGES
+        assert server.client.wait(execution, 300).total_pages == PAGES
         assert worker.poll() is None
     done = executed("after")
     assert all(done[GENERATE, station] >= 1 for station in STATIONS)
@@ -53,7 +53,7 @@ def test_a_process_that_is_killed_costs_an_attempt_and_no_more(server: Stage) ->
 
 def test_concurrency_one_is_one_step_at_a_time(server: Stage) -> None:
     with server.worker(1):
-        server.client.wait(server.client.start("chord_by_station", "one"), 120)
+        server.client.wait(server.client.start("chord_by_station", "one"), 300)
     in_order = sorted(effects("one"), key=lambda effect: effect.started_at)
     assert len({effect.worker for effect in in_order}) == 1
     for before, after in itertools.pairwise(in_order):

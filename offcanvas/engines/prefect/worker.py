@@ -30,15 +30,19 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import anyio
 import anyio.abc
 import httpx
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
@@ -92,6 +96,9 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
             try:
                 running: Any = run_flow(canvas, flow_run=flow_run, return_type="state")
                 await running
+            except Abort as refusal:  # no Exception: it would end the worker
+                log.warning("flow run %s: the server refused its state: %s", flow_run.name, refusal)
+                await _give_back(self.client, flow_run)
             finally:
                 self._in_hand.discard(scope)
         if scope.cancelled_caught:
@@ -100,6 +107,19 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Not needed, and one of the requests that a server on SQLite refuses when it is busy."""
+
+    async def _propose_crashed_state(
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
+    ) -> None:
+        """Of a flow run that could not be begun; on a server that was too busy it is begun later.
+
+        Crashed is final: nobody would begin it again.
+        """
+        if not isinstance(sys.exception(), httpx.HTTPError):
+            await super()._propose_crashed_state(flow_run, message, client)
+            return
+        log.warning("flow run %s is begun later: %s", flow_run.name, message)
+        await _give_back(self.client, flow_run)
 
     async def drain(self, grace: float) -> None:
         """Take no more flow runs; give those back that have not ended after ``grace`` seconds."""
@@ -133,6 +153,14 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
             )
         except httpx.HTTPError as error:  # it is stopping, too; the worker goes all the same
             log.warning("could not sign off from the Prefect server: %s", error)
+
+
+async def _give_back(client: PrefectClient, flow_run: FlowRun) -> None:
+    """Have the flow run begun again, unless it has ended."""
+    with suppress(httpx.HTTPError):
+        state = (await client.read_flow_run(flow_run.id)).state
+        if state is None or not state.is_final():
+            await client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
 
 
 def serve(

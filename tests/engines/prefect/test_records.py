@@ -20,9 +20,9 @@ MODULE = "tests.engines.apart"
 def task_runs(calls, canvas, count):
     """The task runs of a canvas by name, once the server's recorder has caught up."""
     run = calls.start(app, prepare(app, canvas).plan)
-    assert calls.finish(run, 60)
+    assert calls.finish(run, 300)
     flow = FlowRunFilter(id=FlowRunFilterId(any_=[run]))
-    for _ in range(600):
+    for _ in range(3_000):
         found = calls.client.read_task_runs(
             flow_run_filter=flow, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=50
         )

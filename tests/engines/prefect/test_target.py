@@ -33,7 +33,7 @@ def test_a_large_plan_goes_through_the_result_backend(rerouted):
 
 def test_run_brings_a_worker_of_its_own(prefect_url, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
-    assert run(chord([add.s(1), add.s(2)], total.s()), on="prefect", timeout=60).get() == 5
+    assert run(chord([add.s(1), add.s(2)], total.s()), on="prefect", timeout=300).get() == 5
 
 
 def test_without_an_address_everything_is_brought_along(calls, tmp_path, prefect_url, monkeypatch):

@@ -29,7 +29,7 @@ def on_engine(calls):
     def run(canvas, *args, **options):
         prepared = prepare(app, canvas, args, {}, options)
         if prepared.plan is not None:
-            assert calls.walk(app, prepared.plan, timeout=60)
+            assert calls.walk(app, prepared.plan, timeout=300)
         return outcome_of(prepared.result, timeout=0.2, interval=0.05)
 
     return run

@@ -60,12 +60,12 @@ def started(calls, canvas):
 
 
 def test_a_task_that_waits_is_revoked(calls, path):
-    result, handle = started(calls, chain(write.s("ran", path=path).set(countdown=2), add.si(1)))
+    result, handle = started(calls, chain(write.s("ran", path=path).set(countdown=600), add.si(1)))
     ids = [result.parent.id]
     calls.wait(revoke(calls.client, ids, workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
     with pytest.raises(TaskRevokedError, match="revoked"):
-        result.get(timeout=1)
+        result.get(timeout=30)
     assert not os.path.exists(path)  # noqa: PTH110  # as above
 
 
@@ -75,12 +75,12 @@ def test_a_running_task_is_terminated(calls, path):
     calls.wait(revoke(calls.client, [result.id], terminate=True, workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
     with pytest.raises(TaskRevokedError, match="terminated"):
-        result.get(timeout=1)
+        result.get(timeout=30)
 
 
 def test_a_running_task_that_is_revoked_without_terminate_ends(calls, path):
-    result, handle = started(calls, sleeps.s(path, 0.5))
+    result, handle = started(calls, sleeps.s(path, 3))
     wait_for(path)
     calls.wait(revoke(calls.client, [result.id], workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
-    assert result.get(timeout=1) is None
+    assert result.get(timeout=30) is None
