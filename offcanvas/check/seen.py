@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +15,8 @@ from offcanvas.check.order import breaches
 from offcanvas.engines.base import Outcome
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+#: Now, as tasks write it into arguments and results: ISO, with a time of day.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 #: Celery's own tasks that carry out a canvas, each engine in its way. Those that call the user's
 #: tasks are what the user has written, and count.
 _MACHINERY = "celery."
@@ -62,6 +64,15 @@ class Seen:
     breaches: tuple[str, ...] = ()
     complete: bool = True
 
+    def without_moments(self) -> Seen:
+        """The same, with moments in time left out of answers and arguments."""
+        return replace(
+            self,
+            answers=frozenset(map(_timeless, self.answers)),
+            ran=_added_up(self.ran),
+            called=_added_up(self.called),
+        )
+
     def differences(self, real: Seen, there: str = "Celery") -> list[Difference]:
         """How this differs from ``real``, which was seen ``there``; empty if it does not."""
         found = []
@@ -77,6 +88,18 @@ class Seen:
                     text = f"{entry} ran {_times(mine[entry])}; on {there} {_times(other[entry])}"
                     found.append(Difference(what, text))
         return found + [Difference(What.ORDER, breach) for breach in self.breaches]
+
+
+def _timeless(text: str) -> str:
+    return _MOMENT.sub("<moment>", text)
+
+
+def _added_up(counted: Counter[str]) -> Counter[str]:
+    # Entries that differ in moments only become one.
+    total: Counter[str] = Counter()
+    for entry, count in counted.items():
+        total[_timeless(entry)] += count
+    return total
 
 
 def _times(count: int) -> str:

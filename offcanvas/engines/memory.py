@@ -12,9 +12,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any
+
+from celery import signals
 
 from offcanvas.engines import task_runtime
 from offcanvas.engines.base import Outcome, Submission
@@ -48,6 +51,7 @@ class MemoryEngine:
     def run(self, submission: Submission) -> Outcome:
         """Run to the end; see ``Engine.run``. Nothing waits, so that no timeout is needed."""
         app = submission.app
+        _as_a_worker_process()
         with memory_backend(app):
             prepared = prepare_submission(submission, self)
             self.walk(app, prepared, strict=submission.strict)
@@ -120,6 +124,12 @@ class MemoryDriver:
 
     async def at_step(self, rest: Branch) -> None:
         """A chain of any length fits into memory."""
+
+
+@cache
+def _as_a_worker_process() -> None:
+    """Tasks count on what handlers set up in every process of a worker; once is enough."""
+    signals.worker_process_init.send(sender=None)
 
 
 async def _coroutine(awaitable: Awaitable[End]) -> End:

@@ -14,13 +14,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from offcanvas.engines import task_runtime
 from offcanvas.engines.importable import importable, task_modules
-from offcanvas.engines.processes.process import end_with_the_parent
+from offcanvas.engines.processes import process
 from offcanvas.engines.walker import (
     Branch,
     ChordFailure,
@@ -37,37 +36,27 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-#: The app of a pool process, imported once.
-_app: Any = None
 
-
-def _begin(target: str, path: list[str], modules: list[str]) -> None:
+def _begin(target: str, modules: list[str], path: list[str], environment: dict[str, str]) -> None:
     """In a new process: import the app as the caller has it."""
-    global _app  # noqa: PLW0603  # a pool process has one app
-    end_with_the_parent()
-    sys.path[:] = path
-    module, _, name = target.partition(":")
-    _app = getattr(import_module(module), name)
-    _app.conf.include = modules
-    _app.set_default()
-    _app.loader.init_worker()
+    process.enter(target, {"include": modules}, path, environment)
 
 
 def _run_task(call: dict[str, Any], strict: bool) -> dict[str, Any]:
-    return task_runtime.run_task(_app, TaskCall.from_json(call), strict=strict).to_json()
+    return task_runtime.run_task(process.app(), TaskCall.from_json(call), strict=strict).to_json()
 
 
 def _fail_chord(failure: dict[str, Any], strict: bool) -> dict[str, Any]:
     told = ChordFailure.from_json(failure)
-    return task_runtime.fail_chord(_app, told, strict=strict).to_json()
+    return task_runtime.fail_chord(process.app(), told, strict=strict).to_json()
 
 
 def _store_failures(task_ids: Sequence[str], error: ErrorWire) -> None:
-    task_runtime.store_failures(_app, task_ids, error)
+    task_runtime.store_failures(process.app(), task_ids, error)
 
 
 def _revoke(call: dict[str, Any]) -> dict[str, Any]:
-    return task_runtime.revoke(_app, TaskCall.from_json(call), "revoked").to_json()
+    return task_runtime.revoke(process.app(), TaskCall.from_json(call), "revoked").to_json()
 
 
 class PoolTarget:
@@ -83,7 +72,7 @@ class PoolTarget:
             # A fork of a process with threads may copy a lock that nobody will ever release.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(importable(app), sys.path, task_modules(app)),
+            initargs=(importable(app), task_modules(app), sys.path, dict(os.environ)),
         )
         self.loop = asyncio.new_event_loop()
         self._thread = Thread(target=self.loop.run_forever, name="offcanvas", daemon=True)

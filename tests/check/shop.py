@@ -1,6 +1,7 @@
 """A small app as somebody has it, for the tests of ``run``, ``check`` and the pytest plugin."""
 
 import time
+from datetime import UTC, datetime
 
 from celery import Celery, chain, chord, group, shared_task
 
@@ -31,6 +32,17 @@ def alarm(request, exc, traceback):
 @app.task
 def now():
     return time.time()
+
+
+@app.task
+def stamped(kind):
+    moment = datetime.now(UTC)
+    return [kind, moment.isoformat(), moment]
+
+
+@app.task
+def kind_of(stamp):
+    return stamp[0]
 
 
 @app.task
@@ -84,3 +96,7 @@ def pickled():
 
 
 shared = chain(common.s(1), common.s())
+
+
+def with_moments():
+    return chain(stamped.s("seal"), kind_of.s())

@@ -93,6 +93,13 @@ def test_tasks_that_never_do_the_same_are_no_difference_of_engines(offcanvas):
 
 
 @pytest.mark.servers
+def test_moments_that_tasks_pass_on_are_left_out(offcanvas):
+    ran = offcanvas("check", "tests.check.shop:with_moments", "--on", "memory")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.splitlines() == ['celery  returns "seal", 2 task runs', "memory  same"]
+
+
+@pytest.mark.servers
 @pytest.mark.parametrize("task", ["sleeps", "sleeps_elsewhere"])
 def test_ctrl_c_leaves_nothing_behind(task, tmp_path, environment):
     begun = tmp_path / "begun"
@@ -116,6 +123,7 @@ def test_ctrl_c_leaves_nothing_behind(task, tmp_path, environment):
     output, errors = process.communicate(timeout=600)
     assert (process.returncode, output) == (130, "")
     assert errors.splitlines()[-1] == "offcanvas: stopped; its servers and workers are gone"
+    assert "Traceback" not in errors
     assert list((tmp_path / "tmp").glob("oc-*")) == []
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(tmp_path) not in running.stdout
@@ -164,4 +172,5 @@ def test_a_shared_task_belongs_to_the_current_app(offcanvas):
 def test_an_engine_that_is_down_is_one_line(offcanvas):
     ran = offcanvas("run", "tests.check.shop:report", "--on", "temporal")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "offcanvas: no Temporal server answers at 127.0.0.1:1" in ran.stderr.splitlines()[-1]
+    says = "offcanvas: no Temporal server answers at 127.0.0.1:1 (Connection refused); start one"
+    assert says in ran.stderr.splitlines()[-1]

@@ -3,6 +3,7 @@ from celery import chain, chord, group, signals
 from celery.exceptions import TaskRevokedError
 
 from offcanvas.canvas.rules import Deviation
+from offcanvas.engines.memory import _as_a_worker_process
 from offcanvas.engines.prepare import CanvasWarning
 from offcanvas.errors import BadCanvas, NeverFinishes, UnknownEngine, UnregisteredTask
 from offcanvas.run import run
@@ -232,3 +233,18 @@ def test_the_app_keeps_its_backend():
     before = app.backend
     run(add.s(1))
     assert app.backend is before
+
+
+def test_what_a_worker_sets_up_in_its_processes_is_set_up_here_once():
+    calls = []
+
+    @signals.worker_process_init.connect(weak=False)
+    def handler(**_given):
+        calls.append("set up")
+
+    _as_a_worker_process.cache_clear()
+    try:
+        assert run(add.s(1)).get() == run(add.s(1)).get()
+    finally:
+        signals.worker_process_init.disconnect(handler)
+    assert calls == ["set up"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,10 +44,11 @@ async def connect(address: str | None = None) -> Client:
     try:
         return await Client.connect(**given)
     except (RuntimeError, RPCError, ValueError, OSError) as error:
-        # The core reports a refused connection as a RuntimeError.
+        # The core reports a refused connection as a RuntimeError, nested in its own language's.
         reason = " ".join(str(error).split())
+        inner = re.findall(r'(?:message|error): "([^"]+)"', reason)
         raise EngineUnavailable(
-            f"no Temporal server answers at {given['target_host']} ({reason:.120}); "
+            f"no Temporal server answers at {given['target_host']} ({[reason, *inner][-1]:.120}); "
             f"start one, or set TEMPORAL_ADDRESS"
         ) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import uuid
@@ -157,7 +158,9 @@ def deployment(app: Celery, address: str | None = None, *, processes: int = 2) -
         try:
             yield calls
         except BaseException:
-            # Whoever gives up, by Ctrl-C for one, does not wait for tasks that run.
+            # Whoever gives up, by Ctrl-C for one, does not wait for tasks that run, and need not
+            # hear that they failed.
+            logging.getLogger("temporalio.activity").setLevel(logging.CRITICAL)
             calls.wait_while(_end(worker, running), plugin.kill_tasks)
             raise
         calls.wait(_end(worker, running))
