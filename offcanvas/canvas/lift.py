@@ -109,7 +109,7 @@ def _key(key: object) -> object:
 def _tasks(tasks: object, where: str) -> tuple[Node, ...]:
     if isinstance(tasks, Mapping):  # a chord's header frozen into a group, or a lone signature
         node = _lift(tasks, where)
-        return node.members if isinstance(node, Group) else (node,)
+        return tuple(node.members) if isinstance(node, Group) else (node,)
     if not isinstance(tasks, Iterable):
         raise BadCanvas(f"{where}: expected a list of signatures, got {_short(tasks)}")
     return tuple(_lift(task, f"{where}[{index}]") for index, task in enumerate(tasks))

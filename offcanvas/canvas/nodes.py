@@ -14,7 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: A value that Celery's serializer carries; never looked into.
 Value: TypeAlias = object
@@ -103,9 +103,12 @@ class Chain(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Group(Node):
-    """Members side by side; the result is the list of theirs, in the members' order."""
+    """Members side by side; the result is the list of theirs, in the members' order.
 
-    members: tuple[Node, ...]
+    They are a tuple, except in a plan that an engine has read (``wire.Pages``).
+    """
+
+    members: Sequence[Node]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -173,7 +176,7 @@ def kind(node: Node) -> str:
     return _WORDS[type(node)]
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> Sequence[Node]:
     """The nodes directly inside, in the order in which they are written; no callbacks."""
     match node:
         case Chain(steps=steps):

@@ -10,15 +10,21 @@ marks in place.
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, overload
 
 from offcanvas.canvas.nodes import KINDS, NO_OPTIONS, Node, Options, kind
 from offcanvas.errors import BadWire, UnserialisableValue
 
 #: Raised when a field changes its meaning or goes; new fields with defaults do not raise it.
 VERSION = 1
+
+#: Members of a wide group that are kept together.
+PAGE = 100
 
 _NODE_LISTS = frozenset({"steps", "members", "link", "link_error"})
 _ONE_NODE = frozenset({"header", "body", "task"})
@@ -71,30 +77,39 @@ def loads(text: str, *, opaque: bool = False) -> Node:
     return node_of(document.get("canvas"))
 
 
-def plain(node: Node) -> dict[str, Any]:
-    """``node`` as dictionaries, lists and values, defaults left out."""
+def plain(node: Node, *, paged: bool = False) -> dict[str, Any]:
+    """``node`` as dictionaries, lists and values, defaults left out.
+
+    ``paged``: for an engine, which reads the members of wide groups as ``Pages``; all values have
+    to be plain JSON.
+    """
     out: dict[str, Any] = {"kind": kind(node)}
     for name, default in _FIELDS[type(node)]:
         given = getattr(node, name)
         if given == default:
             continue
-        out[name] = _plain_options(given) if name == "options" else _plain_field(name, given)
+        if name == "options":
+            out[name] = _plain_options(given)
+        elif paged and name == "members" and len(given) > PAGE:
+            out["pages"] = given.texts if isinstance(given, Pages) else _pages(given)
+        else:
+            out[name] = _plain_field(name, given, paged)
     return out
 
 
 def _plain_options(options: Options) -> dict[str, Any]:
     return {
-        name: _plain_field(name, given)
+        name: _plain_field(name, given, paged=False)
         for name, default in _FIELDS[Options]
         if (given := getattr(options, name)) != default
     }
 
 
-def _plain_field(name: str, given: Any) -> Any:
+def _plain_field(name: str, given: Any, paged: bool) -> Any:
     if name in _NODE_LISTS:
-        return [plain(node) for node in given]
+        return [plain(node, paged=paged) for node in given]
     if name in _ONE_NODE:
-        return plain(given)
+        return plain(given, paged=paged)
     if name in _PAIRS:
         return dict(given)
     return list(given) if isinstance(given, tuple) else given
@@ -110,7 +125,8 @@ def node_of(given: object) -> Node:
         raise BadWire(f"expected a node with a kind among {', '.join(KINDS)}, got {given!r:.80}")
     cls = KINDS[given["kind"]]
     try:
-        return cls(**{name: _field(name, raw) for name, raw in given.items() if name != "kind"})
+        named = ((name, _field(name, raw)) for name, raw in given.items() if name != "kind")
+        return cls(**{"members" if name == "pages" else name: value for name, value in named})
     except TypeError as error:
         raise BadWire(f"a {given['kind']} with wrong fields: {error}") from error
 
@@ -124,7 +140,59 @@ def _field(name: str, raw: Any) -> Any:
         return tuple(raw.items())
     if name == "options":
         return options_of(raw)
+    if name == "pages":
+        return Pages(raw)
     return tuple(raw) if name in {"args", "items"} else raw
+
+
+class Pages(Sequence[Node]):
+    """The members of a wide group, made into nodes when they are asked for, a page at a time.
+
+    A task is 550 bytes in memory and 30 here: ten thousand members do not weigh on a worker.
+
+    Args:
+        texts: ``PAGE`` members each, the last what is left: JSON, compressed, in base64.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self._number = len(texts) - 1
+        self._open = self._nodes(self._number)
+        self._length = PAGE * self._number + len(self._open)
+
+    def _nodes(self, number: int) -> tuple[Node, ...]:
+        raw = json.loads(zlib.decompress(base64.b64decode(self.texts[number])))
+        return tuple(node_of(one) for one in raw)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as equal tuples have another
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Node: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Node, ...]: ...
+    def __getitem__(self, index: int | slice) -> Node | tuple[Node, ...]:
+        """By position; cheap in order."""
+        if isinstance(index, slice):
+            return tuple(self[one] for one in range(*index.indices(len(self))))
+        number, within = divmod(range(len(self))[index], PAGE)
+        if number != self._number:
+            self._number, self._open = number, self._nodes(number)
+        return self._open[within]
+
+
+def _pages(members: Sequence[Node]) -> list[str]:
+    return [_page(members[start : start + PAGE]) for start in range(0, len(members), PAGE)]
+
+
+def _page(members: Sequence[Node]) -> str:
+    text = json.dumps([plain(one, paged=True) for one in members], separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
 def options_of(raw: dict[str, Any]) -> Options:

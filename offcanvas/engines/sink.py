@@ -127,7 +127,7 @@ class Sink:
         """``self.replace`` has frozen its signature with the task's id."""
         del task
         prepared = prepare(self.app, signature, strict=self.strict, strangers=True)
-        self.replacement = wire.plain(prepared.plan) if prepared.plan is not None else None
+        self.replacement = None if prepared.plan is None else wire.plain(prepared.plan, paged=True)
 
     def outcome(self, task: Any, traced: Any) -> TaskOutcome:
         """What the tracer's answer and the collected calls come to."""

@@ -31,9 +31,10 @@ Writing a driver::
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 from offcanvas.canvas import wire
 from offcanvas.canvas.lower import lower
@@ -53,7 +54,7 @@ from offcanvas.canvas.nodes import (
 from offcanvas.canvas.rules import entries, handed_on, last_of, result_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
 #: An exception as Celery stores it: {"exc_type", "exc_module", "exc_message"}.
 ErrorWire: TypeAlias = dict[str, Any]
@@ -94,10 +95,10 @@ class Branch:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for an engine that walks branches elsewhere."""
         return {
-            "node": wire.plain(self.node),
+            "node": wire.plain(self.node, paged=True),
             "given": list(self.given),
             "context": _slots(self.context),
-            "then": None if self.then is None else wire.plain(self.then),
+            "then": None if self.then is None else wire.plain(self.then, paged=True),
         }
 
     @classmethod
@@ -109,6 +110,28 @@ class Branch:
             context=Context(**raw["context"]),
             then=None if raw["then"] is None else wire.node_of(raw["then"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Sequence[Branch]):
+    """The members of a group as branches, each made when it is asked for."""
+
+    group: Group
+    given: tuple[Value, ...]
+    context: Context
+
+    def __len__(self) -> int:
+        return len(self.group.members)
+
+    @overload
+    def __getitem__(self, index: int) -> Branch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Branch]: ...
+    def __getitem__(self, index: int | slice) -> Branch | list[Branch]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        member = self.group.members[index]
+        return Branch(member, self.given, replace(self.context, group_index=index))
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,11 +436,7 @@ class Walker:
 
     async def _members(self, group: Group, branch: Branch, context: Context) -> list[End]:
         context = replace(context, group_id=group.options.task_id)
-        branches = [
-            Branch(member, branch.given, replace(context, group_index=index))
-            for index, member in enumerate(group.members)
-        ]
-        return await self.driver.gather(branches, self._inner)
+        return await self.driver.gather(Members(group, branch.given, context), self._inner)
 
     # -- chord
 

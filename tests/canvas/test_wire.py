@@ -4,6 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from celery import group
 
 from offcanvas.canvas import wire
 from offcanvas.canvas.lift import lift
@@ -28,6 +29,30 @@ def test_values_that_kombu_carries_come_back():
     args = [date(2026, 11, 22), Decimal("1.50"), UUID(int=5), b"\x00"]
     node = lift(load.s(args))
     assert wire.loads(wire.dumps(node)) == node
+
+
+@pytest.mark.parametrize("width", [wire.PAGE + 1, 2 * wire.PAGE, 5 * wire.PAGE - 1])
+def test_a_wide_group_comes_back_in_pages(width: int):
+    node = lift(group(price.s(number) for number in range(width)))
+    read = wire.node_of(json.loads(json.dumps(wire.plain(node, paged=True))))
+    assert isinstance(read.members, wire.Pages)
+    assert len(read.members) == width
+    assert read == node
+    assert [one.args for one in read.members] == [(number,) for number in range(width)]
+    assert read.members[width - 1].args == (width - 1,)
+    assert [one.args for one in read.members[98:103]] == [(n,) for n in range(98, min(103, width))]
+    assert wire.plain(read) == wire.plain(node)
+    assert wire.plain(read, paged=True) == wire.plain(node, paged=True)
+
+
+def test_no_page_has_more_than_there_is():
+    members = wire.node_of(wire.plain(_wide(), paged=True)).members
+    with pytest.raises(IndexError):
+        members[len(members)]
+
+
+def _wide():
+    return lift(group(price.s(number) for number in range(3 * wire.PAGE)))
 
 
 def test_opaque_values_write_the_same_text():

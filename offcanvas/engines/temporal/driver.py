@@ -189,7 +189,7 @@ class TemporalDriver:
         slices = list(_sliced(branches))
         if len(slices) <= 1:
             return list(await asyncio.gather(*(walk(branch) for branch in branches)))
-        ends = await asyncio.gather(*(self._slice(part) for part in slices))
+        ends = await asyncio.gather(*(self._slice(branches, part) for part in slices))
         return [end for part in ends for end in part]
 
     async def side_by_side(self, branches: Sequence[Branch]) -> list[End]:
@@ -197,10 +197,10 @@ class TemporalDriver:
         walker = Walker(self)
         return list(await asyncio.gather(*(walker.walk(branch) for branch in branches)))
 
-    async def _slice(self, branches: Sequence[Branch]) -> list[End]:
+    async def _slice(self, branches: Sequence[Branch], part: slice) -> list[End]:
         async with self._slices:
             self._children += 1
-            job = Job(tuple(branches), self.settings, revoked=tuple(self.revoked))
+            job = Job(tuple(branches[part]), self.settings, revoked=tuple(self.revoked))
             packed = await workflow.execute_child_workflow(
                 WORKFLOW,
                 pack(job.to_json()),
@@ -255,19 +255,17 @@ class TemporalDriver:
                 run.handle.cancel()
 
 
-def _sliced(branches: Sequence[Branch]) -> Iterator[Sequence[Branch]]:
+def _sliced(branches: Sequence[Branch]) -> Iterator[slice]:
     """Parts of at most ``SLICE`` tasks each; a branch is never cut."""
-    part: list[Branch] = []
-    weight = 0
-    for branch in branches:
+    start = weight = 0
+    for position, branch in enumerate(branches):
         tasks = _tasks(branch.node)
-        if part and weight + tasks > SLICE:
-            yield part
-            part, weight = [], 0
-        part.append(branch)
+        if position > start and weight + tasks > SLICE:
+            yield slice(start, position)
+            start, weight = position, 0
         weight += tasks
-    if part:
-        yield part
+    if branches:
+        yield slice(start, len(branches))
 
 
 def _tasks(node: Node) -> int:

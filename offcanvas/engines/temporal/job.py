@@ -112,7 +112,7 @@ def _shared(branches: Sequence[Branch]) -> dict[str, Any]:
     return {
         "given": common["given"],
         "then": common["then"],
-        "nodes": [wire.plain(branch.node) for branch in branches],
+        "nodes": [wire.plain(branch.node, paged=True) for branch in branches],
         "contexts": [_context(branch.context) for branch in branches],
     }
 
