@@ -130,7 +130,8 @@ def _limits() -> dict[str, Any]:
 
 def _publishing() -> dict[str, Any]:
     return {
-        # broker_connection_retry_on_startup: a worker may be started before its broker.
+        # broker_connection_retry_on_startup: `celery worker` may be started before its broker. Our
+        # own command says instead that the broker does not answer (celery_impl.reach).
         "broker_connection_retry_on_startup": True,
         # task_publish_retry, task_publish_retry_policy: the default gives up after 0.6 s. This
         # waits 0 + 0.5 + 1 + ... + 4.5 = 22.5 s, enough for a broker's restart

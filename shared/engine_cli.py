@@ -34,7 +34,8 @@ def make_app(
         client_factory: makes the engine's client.
         run_worker: `run_worker(concurrency)` works in the foreground until SIGTERM.
         run_sweep: `run_sweep(older_than, once)` returns the ids of the runs that it re-queued
-            where `once` is true, else it sweeps periodically, in the foreground, until SIGTERM.
+            where `once` is true, else it sweeps periodically, in the foreground until SIGTERM, or
+            has the engine's server do so, and returns.
     """
     app = application(purpose)
 
@@ -79,7 +80,7 @@ def make_app(
             float, typer.Option(min=0.0, help="Seconds without progress before a run counts.")
         ] = OLDER_THAN,
     ) -> None:
-        """Re-queue what the database says is missing: now, or periodically until SIGTERM."""
+        """Re-queue what the database says is missing: now, or from now on."""
         with nullcontext() if once else leaving_on_sigterm():
             swept = run_sweep(older_than, once)
         if once:
