@@ -138,7 +138,7 @@ class Rerouted:
         assert [get(result) for result in results] == [2, 2]
 
     def test_a_canvas_is_revoked(self, rerouted, tmp_path):
-        result = sleeps.apply_async((str(tmp_path / "ran"),), countdown=600)
+        result = sleeps.apply_async((str(tmp_path / "ran"),), countdown=8)
         result.revoke()
         with pytest.raises(TaskRevokedError):
             get(result)

@@ -60,7 +60,7 @@ def started(calls, canvas):
 
 
 def test_a_task_that_waits_is_revoked(calls, path):
-    result, handle = started(calls, chain(write.s("ran", path=path).set(countdown=600), add.si(1)))
+    result, handle = started(calls, chain(write.s("ran", path=path).set(countdown=8), add.si(1)))
     ids = [result.parent.id]
     calls.wait(revoke(calls.client, ids, workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
