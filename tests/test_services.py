@@ -36,7 +36,7 @@ def test_a_private_virtual_host_takes_messages(rabbitmq_url: str, queue_prefix: 
     with Connection(rabbitmq_url) as connection:
         queue = connection.SimpleQueue(queue_prefix)
         queue.put("roll")
-        message = queue.get(timeout=120)
+        message = queue.get(timeout=300)
         message.ack()
         assert message.payload == "roll"
         queue.close()

@@ -11,7 +11,7 @@ def show(*arguments, cwd):
     command = [sys.executable, "-c", "from offcanvas.cli import main; main()", "show", *arguments]
     env = {**os.environ, "PYTHONPATH": str(Path.cwd()), "COLUMNS": "200"}
     return subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=300
     )
 
 

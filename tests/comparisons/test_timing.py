@@ -138,7 +138,7 @@ def test_after_a_signal_nothing_is_left(
         _, errors = process.communicate(timeout=300)
         assert process.returncode == status, errors
         assert "Traceback" not in errors, errors
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=300)
     assert alive == []
     assert list(temporary.iterdir()) == []
     assert not out.exists()
@@ -163,7 +163,7 @@ def test_serve_prints_settings_that_work_and_ends_with_ctrl_c(temporary: Path) -
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=300)
         assert process.returncode == 0
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=300)
     assert alive == []
     assert list(temporary.iterdir()) == []
 

@@ -40,7 +40,7 @@ class Inspect:
 
     def ping(self):
         answer = self.app.signature("t.integration.tasks.identity", args=("pong",)).delay()
-        return {"offcanvas": {"ok": answer.get(timeout=60)}}
+        return {"offcanvas": {"ok": answer.get(timeout=300)}}
 
     def active(self):
         return {}

@@ -48,11 +48,11 @@ from t.integration.tasks import identity, pid
 class test_chain:
     def test_runs_elsewhere(self, manager):
         assert manager.inspect().ping() == {"offcanvas": {"ok": "pong"}}
-        assert pid.delay().get(timeout=60) != os.getpid()
-        assert group(identity.s(1), identity.s(2))().get(timeout=60) == [1, 2]
+        assert pid.delay().get(timeout=300) != os.getpid()
+        assert group(identity.s(1), identity.s(2))().get(timeout=300) == [1, 2]
 
     def test_fails(self, manager):
-        assert identity.delay(1).get(timeout=60) == 2
+        assert identity.delay(1).get(timeout=300) == 2
 """
 
 
@@ -75,7 +75,7 @@ def conformance(*arguments):
         env={**os.environ, "ARGS": "-k test_chain"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -81,7 +81,7 @@ def offcanvas(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=300,
         )
 
     return run

@@ -65,7 +65,7 @@ from offcanvas.reroute import reroute
 from tests.engines import apart
 
 with reroute(apart.app, to="memory"):
-    print(apart.where.delay().get(timeout=60, interval=0.02)[0], flush=True)
+    print(apart.where.delay().get(timeout=300, interval=0.02)[0], flush=True)
     time.sleep(600)
 """
 

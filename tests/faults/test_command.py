@@ -76,7 +76,7 @@ def test_after_ctrl_c_nothing_is_left(tmp_path: Path, temporary: Path) -> None:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 130, errors
         assert "Traceback" not in errors, errors
-        _, alive = psutil.wait_procs(family, timeout=60)
+        _, alive = psutil.wait_procs(family, timeout=300)
     assert alive == []
     assert list(temporary.iterdir()) == []
     assert not out.exists()

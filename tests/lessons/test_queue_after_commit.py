@@ -89,7 +89,7 @@ def test_naive_sends_what_nobody_can_see_yet_and_what_will_never_be() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "CELERY_PROFILE": "naive"},
-        check=True, capture_output=True, text=True, timeout=120,
+        check=True, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.stdout == "before: 1 queued, 0 rows\nafter: 1 queued, 0 rows\n"
     assert steps.list_centers() == []

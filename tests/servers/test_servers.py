@@ -90,7 +90,7 @@ def test_several_start_together_and_leave_nothing() -> None:
         assert all(folder.is_dir() for folder in folders)
         servers[0].freeze()
     assert not any(folder.exists() for folder in folders)
-    assert psutil.wait_procs(ours, timeout=120)[1] == []
+    assert psutil.wait_procs(ours, timeout=300)[1] == []
 
 
 def test_postgres_keeps_what_it_has_committed_when_killed() -> None:
@@ -217,5 +217,5 @@ def test_ctrl_c_leaves_neither_process_nor_folder(name: str) -> None:
         assert parent.wait(300) == -signal.SIGINT
     finally:
         parent.kill()
-    assert psutil.wait_procs(family, timeout=120)[1] == []
+    assert psutil.wait_procs(family, timeout=300)[1] == []
     assert not folder.exists()

@@ -176,7 +176,7 @@ def test_writers_that_read_first_wait_for_one_another(database: str) -> None:
 
     def write(number: int) -> None:
         try:
-            together.wait(timeout=30)
+            together.wait(timeout=300)
             for turn in range(20):
                 with transaction() as session:
                     session.scalar(select(func.count()).select_from(PollingCenter))
@@ -201,7 +201,7 @@ def create_at_once(url: str) -> list[Exception]:
     def create() -> None:
         target = make_engine(url)
         try:
-            together.wait(timeout=30)
+            together.wait(timeout=300)
             create_tables(target)
         except Exception as error:
             failures.append(error)

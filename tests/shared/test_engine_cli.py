@@ -163,5 +163,5 @@ def test_sigterm_before_the_worker_works_is_a_clean_end(engine: str, tmp_path: P
     assert worker.stdout is not None
     assert worker.stdout.readline() == "importing\n"
     worker.terminate()
-    _, errors = worker.communicate(timeout=60)
+    _, errors = worker.communicate(timeout=300)
     assert (worker.returncode, errors) == (0, "")

@@ -225,14 +225,14 @@ def test_a_terminal_gets_a_progress_bar_on_stderr_and_only_there(tmp_path: Path)
     assert process.stdout is not None
     with process.stdout as out:
         assert out.read() == b"v.csv: 60,000 voters in 60 centers, seed 2038\n"
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=300) == 0
     assert b"Writing" in shown
     assert b"60000/60000" in shown
 
 
 def test_an_error_of_the_real_process_is_one_line_and_exit_2(tmp_path: Path) -> None:
     with start("shared", "stats", folder=tmp_path, stderr=subprocess.PIPE) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, b"")
     assert err.startswith(b"python -m shared: DATABASE_URL is not set: ")
     assert err.count(b"\n") == 1

@@ -23,7 +23,7 @@ class TestOnTemporal(Canvases):
 
 
 def test_run_brings_everything_it_needs():
-    assert run(chord([add.s(1), add.s(2)], total.s()), on="temporal", timeout=60).get() == 5
+    assert run(chord([add.s(1), add.s(2)], total.s()), on="temporal", timeout=300).get() == 5
 
 
 def test_a_server_that_is_down_is_named(monkeypatch):

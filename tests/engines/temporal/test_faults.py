@@ -65,7 +65,7 @@ def test_a_task_that_waits_is_revoked(calls, path):
     calls.wait(revoke(calls.client, ids, workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
     with pytest.raises(TaskRevokedError, match="revoked"):
-        result.get(timeout=30)
+        result.get(timeout=300)
     assert not os.path.exists(path)  # noqa: PTH110  # as above
 
 
@@ -75,7 +75,7 @@ def test_a_running_task_is_terminated(calls, path):
     calls.wait(revoke(calls.client, [result.id], terminate=True, workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
     with pytest.raises(TaskRevokedError, match="terminated"):
-        result.get(timeout=30)
+        result.get(timeout=300)
 
 
 def test_a_running_task_that_is_revoked_without_terminate_ends(calls, path):
@@ -83,4 +83,4 @@ def test_a_running_task_that_is_revoked_without_terminate_ends(calls, path):
     wait_for(path)
     calls.wait(revoke(calls.client, [result.id], workflows=[handle.id]))
     calls.wait(finish(calls.client, handle))
-    assert result.get(timeout=30) is None
+    assert result.get(timeout=300) is None

@@ -42,7 +42,7 @@ def test_wide_groups_are_cut_into_children(calls, monkeypatch):
     monkeypatch.setattr(driver, "SLICE", 4)
     canvas = chord([*(add.s(i) for i in range(9)), chain(add.s(1), add.s(1))], total.s())
     result, _, children = workflows(calls, canvas)
-    assert result.get(timeout=30) == sum(range(9)) + 9 + 3
+    assert result.get(timeout=300) == sum(range(9)) + 9 + 3
     assert [child.rpartition("/")[2] for child in children] == ["1", "2", "3"]
 
 
@@ -58,7 +58,7 @@ def test_children_report_failures_and_what_was_started(on_engine, monkeypatch, t
 def test_a_long_chain_goes_on_in_a_new_run(calls, monkeypatch):
     monkeypatch.setattr(driver, "EVENTS", 20)
     result, events, _ = workflows(calls, chain(add.s(0), *(add.s(1) for _ in range(9))))
-    assert result.get(timeout=30) == 10
+    assert result.get(timeout=300) == 10
     first = events[0].workflow_execution_started_event_attributes
     assert first.continued_execution_run_id
     assert len(events) < 40
@@ -78,7 +78,7 @@ def test_no_more_activities_than_allowed_are_in_flight(calls, monkeypatch):
 def test_large_values_travel_by_reference(calls):
     size = 3_000_000  # more than the server takes
     result, events, _ = workflows(calls, big.s(size) | length.s())
-    assert result.get(timeout=30) == size
+    assert result.get(timeout=300) == size
     assert sum(event.ByteSize() for event in events) < 20_000
 
 
@@ -121,7 +121,7 @@ def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls):
 
     calls.wait(forget_in_between())
     with pytest.raises(WorkerLostError, match="no longer in the result backend"):
-        prepared.result.get(timeout=30, disable_sync_subtasks=False)
+        prepared.result.get(timeout=300, disable_sync_subtasks=False)
 
 
 def test_a_canvas_too_large_for_the_server_is_refused_before_anything_starts(monkeypatch):
