@@ -42,6 +42,7 @@ class Sink:
         self.strict = strict
         self.spawned: list[dict[str, Any]] = []
         self.parts: list[dict[str, Any]] = []
+        self.passed_on = False
         self.retry: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
         self.replacement: dict[str, Any] | None = None
 
@@ -106,6 +107,7 @@ class Sink:
     def _pass_on(self, signature: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """The tracer sends the next step: check that the value fits it and can be carried."""
         assert self.call is not None  # noqa: S101  # only run_task marks a chain
+        self.passed_on = True
         (given,) = signature["args"][:1] or (None,)
         to_wire(given)
         for shape in self.call.then:
@@ -143,6 +145,9 @@ class Sink:
             return TaskOutcome(REPLACED, replacement=self.replacement, **common)
         if state == states.FAILURE:
             return TaskOutcome(FAILURE, error=error_wire(self.app, traced.info.retval), **common)
+        if state == SUCCESS and self.call is not None and self.call.then and not self.passed_on:
+            # The task has set self.request.chain to None: what would come next never does.
+            return TaskOutcome(IGNORED, **common)
         if state == SUCCESS:
             return TaskOutcome(SUCCESS, value=self._value(task, traced.retval), **common)
         return TaskOutcome(IGNORED, **common)

@@ -93,6 +93,19 @@ def test_tasks_that_never_do_the_same_are_no_difference_of_engines(offcanvas):
 
 
 @pytest.mark.servers
+def test_an_app_that_accepts_pickle_is_checked_also_as_root(offcanvas, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from celery import Celery\n"
+        "app = Celery('mine')\n"
+        "app.conf.accept_content = ['json', 'pickle']\n"
+        "@app.task\n"
+        "def double(number): return 2 * number\n"
+    )
+    ran = offcanvas("check", "mine:double", "--arg", "2", "--on", "memory")
+    assert (ran.returncode, ran.stdout) == (0, "celery  returns 4, 1 task run\nmemory  same\n")
+
+
+@pytest.mark.servers
 def test_moments_that_tasks_pass_on_are_left_out(offcanvas):
     ran = offcanvas("check", "tests.check.shop:with_moments", "--on", "memory")
     assert ran.returncode == 0, ran.stdout + ran.stderr

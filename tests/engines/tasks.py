@@ -32,6 +32,12 @@ def add(x, y=1):
     return x + y
 
 
+@app.task(bind=True)
+def ends_the_chain(self, x):
+    self.request.chain = None
+    return x
+
+
 @app.task
 def total(numbers):
     return sum(numbers)

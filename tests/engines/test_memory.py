@@ -11,6 +11,7 @@ from tests.engines.tasks import (
     add,
     app,
     boom,
+    ends_the_chain,
     extends,
     extends_by_chord,
     flaky,
@@ -248,3 +249,11 @@ def test_what_a_worker_sets_up_in_its_processes_is_set_up_here_once():
     finally:
         signals.worker_process_init.disconnect(handler)
     assert calls == ["set up"]
+
+
+def test_a_task_that_takes_the_rest_of_the_chain_away_ends_it():
+    ended = run(chain(ends_the_chain.s(1), add.s(1), boom.s()))
+    assert ended.state == "PENDING"
+    assert run(ends_the_chain.s(1)).get() == 1
+    with pytest.raises(NeverFinishes):
+        run(chord([add.s(1), chain(ends_the_chain.s(1), add.s(1))], total.s())).get()
