@@ -42,8 +42,8 @@ class Target(Protocol):
     def start(self, branch: Branch) -> None:
         """Begin to walk; returns at once."""
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
-        """``revoke(**options)`` of the results with these ids."""
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
+        """Tasks with these ids must not run; ``terminate`` also ends those that have begun."""
 
     def close(self) -> None:
         """Wait for what was started, and let go."""
@@ -83,9 +83,9 @@ class Rerouting:
         names = {place.node.name for place in walk(lift(signature)) if isinstance(place.node, Task)}
         return bool(names) and names <= self.only
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """See ``Target.revoke``."""
-        self.target.revoke(ids, options)
+        self.target.revoke(ids, terminate=terminate)
 
     def replace(self, task: Any, signature: Any) -> None:
         """Only tasks are replaced, and tasks run in the target's processes."""

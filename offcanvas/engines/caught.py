@@ -44,7 +44,7 @@ class _Catcher:
                 setattr(backend, name, _enough)
         return prepare(sent.app, sent, strangers=True).result
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """Nothing has begun."""
 
     def replace(self, task: Any, signature: Any) -> None:

@@ -99,9 +99,11 @@ class MemoryDriver:
         """Fail the body now."""
         return task_runtime.fail_chord(self.app, failure, strict=self.strict)
 
-    async def store_failures(self, task_ids: Sequence[str], error: ErrorWire) -> None:
+    async def store_failures(
+        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+    ) -> None:
         """Store now."""
-        task_runtime.store_failures(self.app, task_ids, error)
+        task_runtime.store_failures(self.app, task_ids, error, culprit)
 
     async def sleep(self, seconds: float) -> None:
         """Step aside until the clock has come to that time."""

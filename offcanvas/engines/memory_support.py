@@ -12,7 +12,8 @@ SUPPORT = total(
         "option: countdown": lowered("a clock that jumps to the next thing to wait for"),
         "option: eta": lowered("a clock that jumps to the next thing to wait for"),
         "option: time_limit": differs(
-            "raised in the task by a signal, in the main thread only; nothing is killed"
+            "raised in the task by a signal, in the main thread only; nothing is killed, but with "
+            "reroute, where tasks run in processes apart"
         ),
         "option: soft_time_limit": lowered("a signal, in the main thread only"),
         "option: serializer": differs("everything is carried as JSON"),
@@ -33,7 +34,10 @@ SUPPORT = total(
         ),
         "in a task: self.request": differs("hostname and delivery_info are this process's"),
         "results in the app's result backend": lowered("a dictionary for the time of the run"),
-        "a worker that is killed": differs("there is none: what runs ends with this process"),
+        "a worker that is killed": differs(
+            "there is none: what runs ends with this process; with reroute, a task whose own "
+            "process dies fails with WorkerLostError"
+        ),
         "hang: a failed chain that ends in a group (celery/celery#4004, #6437)": _ANSWERS,
         "hang: an empty group for the body of a chord": _ANSWERS,
         "hang: a failed header of a chord inside a header": _ANSWERS,

@@ -1,25 +1,24 @@
 """The target of ``reroute(app, to="memory")``: tasks in a pool of processes, no broker, no worker.
 
 The walk runs on an event loop in a thread of the caller's process and ends with it; tasks run in
-processes apart, where they can be interrupted, and write to the app's own result backend, which
-has to be one that processes share.
+processes apart, where they can be interrupted and killed, and write to the app's own result
+backend, which has to be one that processes share.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from offcanvas.engines import task_runtime
 from offcanvas.engines.importable import importable, task_modules
 from offcanvas.engines.processes import process
+from offcanvas.engines.processes.attempt import attempt
+from offcanvas.engines.processes.pool import ProcessLostError, process_pool
 from offcanvas.engines.walker import (
     Branch,
     ChordFailure,
@@ -32,77 +31,77 @@ from offcanvas.engines.walker import (
 from offcanvas.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from celery import Celery
 
-
-def _begin(target: str, modules: list[str], path: list[str], environment: dict[str, str]) -> None:
-    """In a new process: import the app as the caller has it."""
-    process.enter(target, {"include": modules}, path, environment)
-
-
-def _run_task(call: dict[str, Any], strict: bool) -> dict[str, Any]:
-    return task_runtime.run_task(process.app(), TaskCall.from_json(call), strict=strict).to_json()
-
-
-def _fail_chord(failure: dict[str, Any], strict: bool) -> dict[str, Any]:
-    told = ChordFailure.from_json(failure)
-    return task_runtime.fail_chord(process.app(), told, strict=strict).to_json()
-
-
-def _store_failures(task_ids: Sequence[str], error: ErrorWire) -> None:
-    task_runtime.store_failures(process.app(), task_ids, error)
-
-
-def _revoke(call: dict[str, Any]) -> dict[str, Any]:
-    return task_runtime.revoke(process.app(), TaskCall.from_json(call), "revoked").to_json()
+Result = TypeVar("Result")
 
 
 class PoolTarget:
-    """Takes canvases as they are submitted and walks them side by side."""
+    """Takes canvases as they are submitted and walks them side by side.
+
+    Raises:
+        BadTarget: no module has the app.
+        EngineError: a process cannot be started.
+    """
 
     def __init__(self, app: Celery, *, strict: bool = False, processes: int | None = None) -> None:
+        target = importable(app)
+        self.app = app
         self.strict = strict
         self.revoked: set[str] = set()
-        self._running: set[asyncio.Task[Any]] = set()
+        #: By the id of the task.
+        self.at_work: dict[str, asyncio.Task[dict[str, Any]]] = {}
+        self._walks: set[asyncio.Task[Any]] = set()
         self._failed: BaseException | None = None
-        self.pool = ProcessPoolExecutor(
-            processes or os.cpu_count(),
-            # A fork of a process with threads may copy a lock that nobody will ever release.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(importable(app), task_modules(app), sys.path, dict(os.environ)),
-        )
-        self.loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self.loop.run_forever, name="offcanvas", daemon=True)
+        self._stack = AsyncExitStack()
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="offcanvas", daemon=True)
         self._thread.start()
+        count = processes or os.cpu_count() or 1
+        settings = {"result_backend": app.conf.result_backend, "include": task_modules(app)}
+        pool = process_pool(count, target, settings)
+        try:
+            self.pool = self._wait(self._stack.enter_async_context(pool))
+        except BaseException:
+            self._end()
+            raise
+
+    def _wait(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def start(self, branch: Branch) -> None:
         """Walk ``branch``; returns at once.
 
         Raises:
-            EngineUnavailable: an earlier walk has broken, for example because a process died.
+            EngineUnavailable: an earlier walk has broken, as when the result backend is down.
         """
-        if self._failed is not None:
-            raise EngineUnavailable(f"the pool of processes has broken: {self._failed!r}")
-        self.loop.call_soon_threadsafe(self.begin, Walker(PoolDriver(self)).walk(branch))
+        self._raise_if_broken()
+        self._loop.call_soon_threadsafe(self.begin, Walker(PoolDriver(self)).walk(branch))
 
     def begin(self, walk: Coroutine[Any, Any, End]) -> None:
         """On the loop: keep a walk until it ends."""
-        task = self.loop.create_task(walk)
-        self._running.add(task)
+        task = self._loop.create_task(walk)
+        self._walks.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
+        self._walks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._failed = task.exception()
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
-        """Tasks of these ids that have not begun will not run."""
-        del options
+    def _raise_if_broken(self) -> None:
+        if self._failed is not None:
+            raise EngineUnavailable(f"the pool of processes has broken: {self._failed!r}")
+
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
+        """Tasks of these ids that have not begun will not run; others end if ``terminate``."""
+        self._loop.call_soon_threadsafe(self._revoke, ids, terminate)
+
+    def _revoke(self, ids: Sequence[str], terminate: bool) -> None:
         self.revoked.update(ids)
+        for task_id in ids if terminate else ():
+            if task_id in self.at_work:
+                self.at_work[task_id].cancel()
 
     def close(self) -> None:
         """Wait until all that was submitted has ended, then stop the processes.
@@ -110,17 +109,19 @@ class PoolTarget:
         Raises:
             EngineUnavailable: a walk has broken.
         """
-        asyncio.run_coroutine_threadsafe(self._rest(), self.loop).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-        self.pool.shutdown()
-        if self._failed is not None:
-            raise EngineUnavailable(f"the pool of processes has broken: {self._failed!r}")
+        self._wait(self._rest())
+        self._end()
+        self._raise_if_broken()
 
     async def _rest(self) -> None:
-        while self._running:
-            await asyncio.wait(self._running)
+        while self._walks:
+            await asyncio.wait(self._walks)
+        await self._stack.aclose()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 class PoolDriver:
@@ -129,24 +130,41 @@ class PoolDriver:
     def __init__(self, target: PoolTarget) -> None:
         self.target = target
 
-    async def _in_pool(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await self.target.loop.run_in_executor(self.target.pool, function, *args)
-
     async def run_task(self, call: TaskCall) -> TaskOutcome:
         """Run in a process, unless it has been revoked."""
-        if call.task_id in self.target.revoked:
-            return TaskOutcome.from_json(await self._in_pool(_revoke, call.to_json()))
-        ran = await self._in_pool(_run_task, call.to_json(), self.target.strict)
-        return TaskOutcome.from_json(ran)
+        target, raw = self.target, {"call": call.to_json(), "strict": self.target.strict}
+        if call.task_id in target.revoked:
+            return await self._do(process.revoke_task, raw)
+        running = target.at_work[call.task_id] = asyncio.create_task(self._attempt(call, raw))
+        try:
+            return TaskOutcome.from_json(await running)
+        except asyncio.CancelledError:  # by a revoke; walks themselves are never cancelled
+            return await self._do(process.revoke_task, {**raw, "terminated": True})
+        finally:
+            if target.at_work.get(call.task_id) is running:
+                del target.at_work[call.task_id]
+
+    async def _attempt(self, call: TaskCall, raw: Mapping[str, Any]) -> dict[str, Any]:
+        while True:
+            with suppress(ProcessLostError):  # again, in another process
+                return await attempt(self.target.app, self.target.pool, call, raw)
+
+    async def _do(
+        self, work: Callable[[Mapping[str, Any]], dict[str, Any]], raw: Mapping[str, Any]
+    ) -> TaskOutcome:
+        return TaskOutcome.from_json(await self.target.pool.do(work, raw))
 
     async def fail_chord(self, failure: ChordFailure) -> TaskOutcome:
         """Errbacks run in a process too."""
-        failed = await self._in_pool(_fail_chord, failure.to_json(), self.target.strict)
-        return TaskOutcome.from_json(failed)
+        raw = {"failure": failure.to_json(), "strict": self.target.strict}
+        return await self._do(process.fail_chord, raw)
 
-    async def store_failures(self, task_ids: Sequence[str], error: ErrorWire) -> None:
+    async def store_failures(
+        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+    ) -> None:
         """Store from a process, which has the result backend open."""
-        await self._in_pool(_store_failures, list(task_ids), error)
+        raw = {"task_ids": list(task_ids), "error": error, "culprit": culprit}
+        await self.target.pool.do(process.store_failures, raw)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the loop."""

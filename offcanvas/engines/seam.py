@@ -1,9 +1,10 @@
 """The seam: where Celery would send something, a route decides what happens instead.
 
 ``apply_async`` of tasks, chains, groups, chords, maps and chunks, ``send_task``, what
-``self.replace`` does last, and ``revoke`` look for a route for their app first, and fall back to
-Celery. Only the outermost call is seen, because nothing of Celery's own sending is reached.
-Catching published messages instead would lose the canvas: a chain is already cut up by then.
+``self.replace`` does last, and ``app.control.revoke`` look for a route for their app first, and
+fall back to Celery. Only the outermost call is seen, because nothing of Celery's own sending is
+reached. Catching published messages instead would lose the canvas: a chain is already cut up by
+then.
 
 Routes are looked up in the calling context first (a task running in an engine's worker), then in
 the process (``reroute``).
@@ -18,10 +19,10 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Protocol
 
 from celery import Celery, canvas
+from celery.app.control import Control
 from celery.app.task import Task
 from celery.exceptions import Ignore
 from celery.local import Proxy
-from celery.result import AsyncResult, GroupResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +43,8 @@ class Route(Protocol):
         DECLINED leaves the call to Celery.
         """
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
-        """``result.revoke(**options)``."""
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
+        """``app.control.revoke(ids, terminate=terminate)``."""
 
     def replace(self, task: Any, signature: Any) -> None:
         """``task`` has called ``self.replace(signature)``; the signature is frozen."""
@@ -101,8 +102,7 @@ def install() -> None:
     _patch(Celery, "send_task", _send_task)
     for cls in (canvas._chain, canvas.group, canvas.chord, canvas._basemap, canvas.chunks):  # noqa: SLF001  # Celery exports only functions of these names
         _patch(cls, "apply_async", _canvas_apply_async)
-    _patch(AsyncResult, "revoke", _revoke)
-    _patch(GroupResult, "revoke", _revoke_group)
+    _patch(Control, "revoke", _revoke)
 
 
 def _patch(cls: Any, name: str, wrapper: Callable[[Any], Any]) -> None:
@@ -180,20 +180,15 @@ def _on_replace(original: Any) -> Any:
 
 
 def _revoke(original: Any) -> Any:
-    def revoke(self: Any, *args: Any, **options: Any) -> Any:
+    # What the results' own revoke(), and terminate(), come to.
+    def revoke(
+        self: Any, task_id: Any, destination: Any = None, terminate: bool = False, *rest: Any,
+        **options: Any,
+    ) -> Any:  # fmt: skip
         route = route_for(self.app)
         if route is None:
-            return original(self, *args, **options)
-        return route.revoke([self.id], options)
-
-    return revoke
-
-
-def _revoke_group(original: Any) -> Any:
-    def revoke(self: Any, *args: Any, **options: Any) -> Any:
-        route = route_for(self.app)
-        if route is None:
-            return original(self, *args, **options)
-        return route.revoke([result.id for result in self.results], options)
+            return original(self, task_id, destination, terminate, *rest, **options)
+        ids = [task_id] if isinstance(task_id, str) else list(task_id)
+        return route.revoke(ids, terminate=terminate)
 
     return revoke

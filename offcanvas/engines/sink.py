@@ -10,6 +10,8 @@ from celery import Celery, states
 from kombu.exceptions import EncodeError
 
 from offcanvas.canvas import wire
+from offcanvas.canvas.lift import lift_options
+from offcanvas.canvas.lower import lower_options
 from offcanvas.canvas.nodes import Task
 from offcanvas.engines.prepare import check_arguments, prepare
 from offcanvas.engines.values import error_wire, to_wire
@@ -22,6 +24,7 @@ from offcanvas.engines.walker import (
     Branch,
     TaskCall,
     TaskOutcome,
+    aware,
 )
 from offcanvas.engines.walker import (
     Context as Place,
@@ -122,7 +125,7 @@ class Sink:
             parent.add_trail(result)
         return result
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """A task, or Celery's handling of failed group bodies, revokes what it knows of."""
 
     def replace(self, task: Any, signature: Any) -> None:
@@ -162,9 +165,7 @@ class Sink:
     def _next(self, signature: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         assert self.call is not None  # noqa: S101  # a retry is of a call
         before = self.call.signature
-        changed = {
-            name: to_wire(options[name]) for name in _RETRY_OPTIONS if options.get(name) is not None
-        }
+        changed = lower_options(lift_options({name: options.get(name) for name in _RETRY_OPTIONS}))
         return {
             **before,
             "args": to_wire(signature["args"]),
@@ -176,13 +177,6 @@ class Sink:
 def _seconds(options: Mapping[str, Any]) -> float:
     eta = options.get("eta")
     if options.get("countdown") is None and eta is not None:
-        moment = aware(eta) if isinstance(eta, str) else eta
-        until = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        until = aware(eta if isinstance(eta, str) else eta.isoformat())
         return max(0.0, (until - datetime.now(UTC)).total_seconds())
     return float(options.get("countdown") or 0.0)
-
-
-def aware(text: str) -> datetime:
-    """The moment that an ISO text names, in UTC unless it says otherwise."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

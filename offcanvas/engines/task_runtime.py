@@ -34,7 +34,7 @@ from offcanvas.engines.prepare import check_arguments, signature_of
 from offcanvas.engines.quiet import quiet
 from offcanvas.engines.recorder import record_if_asked
 from offcanvas.engines.seam import context_route
-from offcanvas.engines.sink import THEN, Sink, aware
+from offcanvas.engines.sink import THEN, Sink
 from offcanvas.engines.time_limits import limits_of, time_limits
 from offcanvas.engines.values import error_wire, from_wire
 from offcanvas.engines.walker import (
@@ -45,6 +45,7 @@ from offcanvas.engines.walker import (
     ErrorWire,
     TaskCall,
     TaskOutcome,
+    aware,
 )
 
 
@@ -59,14 +60,14 @@ def run_task(
     """
     record_if_asked()
     signature = from_wire(call.signature)
-    args, kwargs = tuple(signature["args"]), signature["kwargs"]
+    args, kwargs = signature["args"], signature["kwargs"]
     task = app.tasks.get(signature["task"])
     if task is None:
         error = NotRegistered(signature["task"])
         app.backend.store_result(call.task_id, error, states.FAILURE)
         return TaskOutcome(FAILURE, error=error_wire(app, error))
     try:
-        check_arguments(app, Task(name=task.name, args=args, kwargs=tuple(kwargs.items())))
+        check_arguments(app, Task(name=task.name, args=tuple(args), kwargs=tuple(kwargs.items())))
     except TypeError as error:
         return TaskOutcome(REFUSED, error=error_wire(app, error))
     request = _request(app, task, call, signature)
@@ -150,11 +151,15 @@ def _in_header(app: Celery, culprit: str | None) -> Iterator[None]:
         _task_stack.pop()
 
 
-def store_failures(app: Celery, task_ids: Sequence[str], error: ErrorWire) -> None:
-    """Store ``error`` as the outcome of tasks that will never run."""
-    exception = app.backend.exception_to_python(from_wire(error))
+def store_failures(
+    app: Celery, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+) -> None:
+    """Store ``error`` as the outcome of tasks that will never run, with the culprit's traceback."""
+    backend = app.backend
+    exception = backend.exception_to_python(from_wire(error))
+    told = backend.get_task_meta(culprit, cache=False) if culprit is not None else {}
     for task_id in task_ids:
-        app.backend.store_result(task_id, exception, states.FAILURE)
+        backend.store_result(task_id, exception, states.FAILURE, told.get("traceback"))
 
 
 def _tracer(app: Celery, task: Any) -> Any:
@@ -174,10 +179,11 @@ def _request(app: Celery, task: Any, call: TaskCall, signature: dict[str, Any]) 
     message = amqp.as_task_v2(
         call.task_id,
         task.name,
-        signature["args"],
+        tuple(signature["args"]),
         signature["kwargs"],
         group_id=call.group_id,
         group_index=call.group_index,
+        eta=call.eta,
         expires=call.expires_at,
         retries=call.retries,
         chord=_chord_mark(call),
@@ -200,7 +206,8 @@ def _request(app: Celery, task: Any, call: TaskCall, signature: dict[str, Any]) 
         **(options.get("headers") or {}),
         **embed,
         **message.properties,
-        "args": args,
+        "properties": message.properties,
+        "args": list(args),
         "kwargs": kwargs,
         "hostname": gethostname(),
         "is_eager": False,

@@ -20,7 +20,7 @@ Writing a driver::
     class MyDriver:                                   # see Driver for each method
         async def run_task(self, call): ...           # -> TaskOutcome, from task_runtime.run_task
         async def fail_chord(self, call): ...         # -> Failure, from task_runtime.fail_chord
-        async def store_failures(self, ids, error): ...   # task_runtime.store_failures
+        async def store_failures(self, ids, error, culprit): ...  # task_runtime.store_failures
         async def sleep(self, seconds): ...
         def now(self): ...                            # seconds since the epoch
         async def gather(self, branches, walk): ...   # walk each, results in the order given
@@ -170,10 +170,9 @@ class TaskCall:
     """One attempt at one task: all that ``task_runtime.run_task`` needs, as plain JSON.
 
     ``signature`` is the Celery signature dictionary with arguments merged, callbacks and errbacks
-    in its options. ``expires_at`` is an ISO time. ``then`` are signatures of the tasks that get the
-    value next: it is bound to their parameters before the task counts as done, as Celery does by
-    sending them from the task's worker. ``callback_of`` names the chord's group when this is the
-    body of a chord.
+    in its options. ``eta`` and ``expires_at`` are ISO times. ``then`` are signatures of the tasks
+    that get the value next: it is bound to their parameters before the task counts as done, as
+    Celery does by sending them from the task's worker.
     """
 
     signature: dict[str, Any]
@@ -184,6 +183,7 @@ class TaskCall:
     group_index: int | None = None
     retries: int = 0
     in_chord: bool = False
+    eta: str | None = None
     expires_at: str | None = None
     then: tuple[dict[str, Any], ...] = ()
 
@@ -266,7 +266,9 @@ class Driver(Protocol):
     async def fail_chord(self, failure: ChordFailure) -> TaskOutcome:
         """Fail a chord's body and fire its errbacks (``task_runtime.fail_chord``)."""
 
-    async def store_failures(self, task_ids: Sequence[str], error: ErrorWire) -> None:
+    async def store_failures(
+        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+    ) -> None:
         """Store ``error`` for tasks that will never run (``task_runtime.store_failures``)."""
 
     async def sleep(self, seconds: float) -> None:
@@ -338,6 +340,7 @@ class Walker:
             group_index=index,
             retries=options.retries or 0,
             in_chord=context.in_chord is not None,
+            eta=self._eta(options.countdown, options.eta),
             expires_at=self._expiry(options.expires),
             then=_shapes(branch.then),
         )
@@ -350,8 +353,14 @@ class Walker:
                 parts = [Branch.from_json(part) for part in outcome.parts]
                 added += await self.driver.gather(parts, self._inner)
             if outcome.state == RETRY and outcome.retry is not None:
+                call = replace(
+                    call,
+                    signature=outcome.retry,
+                    retries=call.retries + 1,
+                    eta=self._eta(outcome.delay, None),
+                    expires_at=self._expiry(outcome.retry["options"].get("expires")),
+                )
                 await self._delay(outcome.delay, None)
-                call = replace(call, signature=outcome.retry, retries=call.retries + 1)
                 continue
             if outcome.state == REPLACED and outcome.replacement is not None:
                 # The replacement has the task's id, its callbacks and its place; what follows the
@@ -383,15 +392,21 @@ class Walker:
     async def _delay(self, countdown: float | None, eta: str | None) -> None:
         seconds = countdown or 0.0
         if not countdown and eta:
-            seconds = datetime.fromisoformat(eta).timestamp() - self.driver.now()
+            seconds = aware(eta).timestamp() - self.driver.now()
         if seconds > 0:
             await self.driver.sleep(seconds)
+
+    def _eta(self, countdown: float | None, eta: str | None) -> str | None:
+        return self._from_now(countdown) if countdown else eta
 
     def _expiry(self, expires: float | str | None) -> str | None:
         # Relative to the moment of sending, before any countdown (Celery.send_task).
         if expires is None or isinstance(expires, str):
             return expires
-        return datetime.fromtimestamp(self.driver.now() + expires, tz=UTC).isoformat()
+        return self._from_now(expires)
+
+    def _from_now(self, seconds: float) -> str:
+        return datetime.fromtimestamp(self.driver.now() + seconds, tz=UTC).isoformat()
 
     # -- chain
 
@@ -407,8 +422,10 @@ class Walker:
                 parent_id=end.task_id or context.parent_id,
             )
             if position and not self._depth:
+                # The last of these steps will have the chain's own place.
+                place = replace(context, root_id=here.root_id, parent_id=here.parent_id)
                 rest = Chain(steps=steps[position:])
-                await self.driver.at_step(replace(branch, node=rest, given=given, context=here))
+                await self.driver.at_step(replace(branch, node=rest, given=given, context=place))
             then = branch.then if last else steps[position + 1]
             end = await self._inner(Branch(step, given, here, then))
             if end.state != SUCCESS:
@@ -422,7 +439,7 @@ class Walker:
             return end
         if end.state in {FAILURE, REFUSED} and end.error is not None:
             ids = [task_id for step in rest for task_id in result_ids(step)]
-            await self.driver.store_failures(ids, end.error)
+            await self.driver.store_failures(ids, end.error, end.result_id)
         return replace(end, result_id=result_id(rest[-1]))
 
     # -- group
@@ -483,7 +500,7 @@ class Walker:
         self._start(outcome)
         last = last_of(body)
         if last is not body and isinstance(last, Group):
-            await self.driver.store_failures(result_ids(last), error)
+            await self.driver.store_failures(result_ids(last), error, culprit)
         return End(
             state=FAILURE,
             error=outcome.error,
@@ -547,6 +564,12 @@ def _shapes(then: Node | None) -> tuple[dict[str, Any], ...]:
         }
         for task in sorted(shapes.values(), key=lambda task: task.immutable)
     )
+
+
+def aware(text: str) -> datetime:
+    """The moment that an ISO text names; in UTC unless it says otherwise, wherever this runs."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _slots(thing: Any) -> dict[str, Any]:

@@ -122,6 +122,17 @@ def who(self, *args):
     }
 
 
+@app.task(bind=True)
+def retries_with(self, options):
+    raise self.retry(**options)
+
+
+@app.task(bind=True)
+def shows_request(self, x):
+    request = self.request
+    return {"args": request.args, "argsrepr": request.argsrepr, "eta": request.eta}
+
+
 @app.task
 def ignored():
     raise Ignore

@@ -104,7 +104,7 @@ def test_hooks_of_a_custom_base_are_called():
     ]
     noted.clear()
     assert run(hooked.s(fail=True)).error.args == ("hooked",)
-    assert noted == [("before_start", ()), ("on_failure", "hooked"), ("after_return", "FAILURE")]
+    assert noted == [("before_start", []), ("on_failure", "hooked"), ("after_return", "FAILURE")]
 
 
 def test_signals_are_sent():

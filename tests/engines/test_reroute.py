@@ -6,12 +6,18 @@ import sys
 import psutil
 import pytest
 from celery import Celery, chain, chord, group
-from celery.exceptions import NotRegistered, TaskRevokedError
+from celery.exceptions import (
+    NotRegistered,
+    TaskRevokedError,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
 
 from offcanvas.engines.private_results import backend_set_aside
 from offcanvas.errors import EngineUnavailable, UnknownEngine
 from offcanvas.reroute import reroute
 from tests.engines import apart
+from tests.engines.files import wait_for
 
 TIMEOUT = 60
 
@@ -124,6 +130,22 @@ def test_revoked_tasks_do_not_run(rerouted, tmp_path):
     with pytest.raises(TaskRevokedError):
         get(result)
     assert not path.exists()
+
+
+def test_running_tasks_are_terminated(rerouted, tmp_path):
+    path = str(tmp_path / "begun")
+    result = rerouted.sleeps.delay(path)
+    wait_for(path)
+    rerouted.app.control.revoke(result.id, terminate=True)
+    with pytest.raises(TaskRevokedError, match="terminated"):
+        get(result)
+
+
+def test_a_hard_limit_kills_and_a_process_that_dies_fails_its_task_alone(rerouted, tmp_path):
+    for task, error in (rerouted.endless, TimeLimitExceeded), (rerouted.dies, WorkerLostError):
+        with pytest.raises(error):
+            get(task.delay())
+    assert get(rerouted.dies_once.delay(str(tmp_path / "died"))) == "survived"
 
 
 def test_only_the_named_tasks_are_rerouted(remote):

@@ -16,8 +16,8 @@ class Catcher:
         self.caught.append((signature["task"], args, kwargs, options))
         return self.answer
 
-    def revoke(self, ids, options):
-        self.caught.append(("revoke", ids, options))
+    def revoke(self, ids, *, terminate):
+        self.caught.append(("revoke", ids, terminate))
 
     def replace(self, task, signature):
         raise AssertionError
@@ -49,7 +49,17 @@ def test_all_kinds_are_seen(catcher):
 
 def test_revoke_goes_to_the_route(catcher):
     app.AsyncResult("x").revoke(terminate=True)
-    assert catcher.caught == [("revoke", ["x"], {"terminate": True})]
+    app.GroupResult("g", [app.AsyncResult("x"), app.AsyncResult("y")]).revoke()
+    app.control.revoke("x")
+    app.control.revoke(["x", "y"], terminate=True)
+    app.control.terminate("x")
+    assert catcher.caught == [
+        ("revoke", ["x"], True),
+        ("revoke", ["x", "y"], False),
+        ("revoke", ["x"], False),
+        ("revoke", ["x", "y"], True),
+        ("revoke", ["x"], True),
+    ]
 
 
 def test_other_apps_are_left_alone(catcher):

@@ -1,5 +1,5 @@
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -30,6 +30,8 @@ from tests.engines.tasks import (
     note,
     noted,
     old_errback,
+    retries_with,
+    shows_request,
     swapped,
     total,
 )
@@ -89,6 +91,22 @@ def test_a_retry_is_an_outcome_with_its_delay():
     assert (outcome.state, outcome.delay) == ("RETRY", 3600.0)
     assert outcome.retry["args"] == [1]
     assert app.AsyncResult("t1").state == "RETRY"
+
+
+def test_a_retry_may_say_when_it_expires():
+    def next_options(**given):
+        outcome = run_task(app, call(retries_with.s(given)))
+        return outcome.retry["options"]
+
+    assert next_options(expires=20)["expires"] == 20
+    moment = datetime(2027, 1, 2, tzinfo=UTC)
+    assert next_options(expires=moment)["expires"] == "2027-01-02T00:00:00+00:00"
+
+
+def test_the_request_has_what_a_worker_gives():
+    given = call(shows_request.s(5), eta="2026-11-22T00:00:00+00:00")
+    seen = run_task(app, given).value
+    assert seen == {"args": [5], "argsrepr": "(5,)", "eta": "2026-11-22T00:00:00+00:00"}
 
 
 def test_a_replacement_has_the_id_of_the_task():
@@ -154,8 +172,12 @@ def test_members_of_a_group_body_fail_with_the_original_error():
 
 
 def test_failures_of_tasks_that_never_run_are_stored():
-    store_failures(app, ["x1", "x2"], error_wire(app, KeyError("k")))
+    run_task(app, call(boom.s()))
+    store_failures(app, ["x1", "x2"], error_wire(app, KeyError("k")), "t1")
     assert isinstance(app.AsyncResult("x2").result, KeyError)
+    assert 'ValueError("boom", len(args))' in app.AsyncResult("x2").traceback
+    store_failures(app, ["x3"], error_wire(app, KeyError("k")), None)
+    assert app.AsyncResult("x3").state == "FAILURE"
 
 
 def test_values_cross_as_kombu_writes_them():

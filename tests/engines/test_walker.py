@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -50,8 +52,8 @@ class Script:
         self.failed_chords.append(failure)
         return TaskOutcome(FAILURE, error={**ERROR, "exc_type": "ChordError"})
 
-    async def store_failures(self, task_ids, error):
-        self.stored.append((list(task_ids), error["exc_type"]))
+    async def store_failures(self, task_ids, error, culprit):
+        self.stored.append((list(task_ids), error["exc_type"], culprit))
 
     async def sleep(self, seconds):
         self.slept.append(seconds)
@@ -111,7 +113,7 @@ def test_a_failure_stores_the_rest_as_failed(walk):
         Chain(steps=(t("a"), t("b"), group(t("c"), t("d")))), a=[TaskOutcome(FAILURE, error=ERROR)]
     )
     assert (end.state, end.result_id) == (FAILURE, "gid")
-    assert script.stored == [(["id-b", "id-c", "id-d"], "ValueError")]
+    assert script.stored == [(["id-b", "id-c", "id-d"], "ValueError", "id-a")]
     assert len(script.calls) == 1
 
 
@@ -150,7 +152,7 @@ def test_a_body_that_is_a_chain_fails_under_the_id_of_its_result(walk):
 def test_members_of_the_group_that_ends_a_body_fail_with_the_header(walk):
     body = Chain(steps=(t("first"), group(t("m1"), t("m2"))))
     _, script = walk(chord([t("a")], body), a=[TaskOutcome(FAILURE, error=ERROR)])
-    assert script.stored == [(["id-m1", "id-m2"], "ValueError")]
+    assert script.stored == [(["id-m1", "id-m2"], "ValueError", "id-a")]
 
 
 def test_a_body_that_cannot_take_the_list_fails_as_a_callback(walk):
@@ -164,6 +166,15 @@ def test_retries_keep_the_id_and_wait(walk):
     assert end.value == ["a", 2]
     assert [(call.task_id, call.retries) for call in script.calls] == [("id-a", 0), ("id-a", 1)]
     assert script.slept == [3.0]
+    assert [call.eta for call in script.calls] == [None, "1970-01-01T00:16:43+00:00"]
+
+
+def test_a_retry_may_have_an_expiry_of_its_own(walk):
+    again = {"task": "a", "args": [], "kwargs": {}, "options": {"expires": 20.0}}
+    _, script = walk(t("a", expires=60.0), a=[TaskOutcome(RETRY, retry=again)])
+    assert [call.expires_at for call in script.calls] == [
+        *("1970-01-01T00:17:40+00:00", "1970-01-01T00:17:00+00:00")
+    ]
 
 
 def test_a_replacement_takes_the_place(walk):
@@ -204,6 +215,18 @@ def test_delays_and_expiry_are_by_the_drivers_clock(walk):
     _, script = walk(t("a", eta="1970-01-01T00:16:50+00:00", expires=60.0))
     assert script.slept == [10.0]
     assert script.calls[0].expires_at == "1970-01-01T00:17:40+00:00"
+    assert script.calls[0].eta == "1970-01-01T00:16:50+00:00"
+
+
+def test_a_time_without_a_zone_is_utc_on_every_machine(walk, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        _, script = walk(t("a", eta="1970-01-01T00:16:50"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert script.slept == [10.0]
 
 
 def test_only_the_outermost_chain_may_go_on_elsewhere(walk):
@@ -212,6 +235,18 @@ def test_only_the_outermost_chain_may_go_on_elsewhere(walk):
     rests = [result_ids(rest.node) for rest in script.rests]
     assert rests == [["id-d", "id-e"], ["id-e"]]
     assert script.rests[1].given == (["d", [["c", ["b", ["a"]]]]],)
+
+
+def test_a_chain_that_goes_on_elsewhere_keeps_its_place():
+    loop = Loop()
+    script = Script(loop)
+    here = Context(root_id="r", parent_id="p", group_id="g", group_index=3, in_chord="g")
+    loop.start(Walker(script).walk(Branch(Chain(steps=(t("a"), t("b"), t("c"))), context=here)))
+    loop.run()
+    assert [rest.context for rest in script.rests] == [
+        replace(here, parent_id="id-a"),
+        replace(here, parent_id="id-b"),
+    ]
 
 
 def test_the_walker_needs_neither_celery_nor_an_engine():

@@ -132,9 +132,11 @@ class PrefectDriver:
         entry = json.dumps(failure.to_json(), sort_keys=True)
         return await self._work.fail_chord(failure, self._raw(entry))
 
-    async def store_failures(self, task_ids: Sequence[str], error: ErrorWire) -> None:
+    async def store_failures(
+        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+    ) -> None:
         """In a process, which has the result backend open."""
-        await self._work.store_failures(task_ids, error)
+        await self._work.store_failures(task_ids, error, culprit)
 
     def _raw(self, entry: str) -> Mapping[str, Any]:
         return {

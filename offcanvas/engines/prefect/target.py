@@ -8,9 +8,9 @@ for as long as the switch is open.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from offcanvas.engines.prefect.client import Caller
@@ -59,11 +59,11 @@ class PrefectTarget:
         while len(self._flow_runs) > _REMEMBERED:
             del self._flow_runs[next(iter(self._flow_runs))]
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """Tell the canvases that run; ``terminate`` also ends tasks that have begun."""
         known = [self._flow_runs[one] for one in ids if one in self._flow_runs]
         told = known if len(known) == len(ids) else []
-        self.calls.revoke(ids, terminate=bool(options.get("terminate")), flow_runs=told)
+        self.calls.revoke(ids, terminate=terminate, flow_runs=told)
 
     def close(self) -> None:
         """Wait for what was started, unless it goes on without this process, and let go."""

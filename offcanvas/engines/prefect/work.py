@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from offcanvas.engines.prefect import process as here
 from offcanvas.engines.processes import process
-from offcanvas.engines.processes.pool import OutOfTimeError, Pool, ProcessLostError, process_pool
-from offcanvas.engines.time_limits import limits_of
+from offcanvas.engines.processes.attempt import attempt
+from offcanvas.engines.processes.pool import Pool, ProcessLostError, process_pool
 from offcanvas.engines.walker import ChordFailure, ErrorWire, TaskCall, TaskOutcome
 from offcanvas.errors import BadTarget
 
@@ -34,19 +34,13 @@ class Work:
     async def run_task(self, call: TaskCall, raw: Mapping[str, Any]) -> TaskOutcome:
         """One attempt. Cancelled, it kills the process of the task."""
         given = {**raw, "call": call.to_json()}
-        limit, _ = limits_of(self.app, call)
         while True:
             try:
-                return await self._do(here.run_task, given, limit=limit)
-            except OutOfTimeError:
-                return await self._do(process.time_out_task, given, limit_was=limit)
+                ran = await attempt(self.app, self._pool, call, given, work=here.run_task)
             except ProcessLostError:
-                task: Any = self.app.tasks.get(call.name)
-                if task is not None and task.acks_late and task.reject_on_worker_lost:
-                    given["again"] = False
-                    continue
-                lost = {**given, "why": "Worker exited prematurely"}
-                return await self._do(process.lose_task, lost)
+                given["again"] = False
+            else:
+                return TaskOutcome.from_json(ran)
 
     async def revoke_task(
         self, call: TaskCall, raw: Mapping[str, Any], *, terminated: bool
@@ -59,20 +53,17 @@ class Work:
         """See ``task_runtime.fail_chord``."""
         return await self._do(here.fail_chord, {**raw, "failure": failure.to_json()})
 
-    async def store_failures(self, task_ids: Sequence[str], error: ErrorWire) -> None:
+    async def store_failures(
+        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+    ) -> None:
         """See ``task_runtime.store_failures``."""
-        await self._pool.do(process.store_failures, {"task_ids": list(task_ids), "error": error})
+        raw = {"task_ids": list(task_ids), "error": error, "culprit": culprit}
+        await self._pool.do(process.store_failures, raw)
 
     async def _do(
-        self,
-        work: Callable[..., dict[str, Any]],
-        raw: Mapping[str, Any],
-        *,
-        limit: float | None = None,
-        limit_was: float | None = None,
+        self, work: Callable[[Mapping[str, Any]], dict[str, Any]], raw: Mapping[str, Any]
     ) -> TaskOutcome:
-        more = () if limit_was is None else (limit_was,)
-        return TaskOutcome.from_json(await self._pool.do(work, raw, *more, limit=limit))
+        return TaskOutcome.from_json(await self._pool.do(work, raw))
 
 
 def load(target: str, settings: Mapping[str, Any]) -> Celery:

@@ -117,7 +117,8 @@ def fail_chord(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def store_failures(raw: Mapping[str, Any]) -> None:
     """See ``task_runtime.store_failures``."""
-    task_runtime.store_failures(_apps[0], raw["task_ids"], raw["error"])
+    # A canvas that was started before there was one names no culprit.
+    task_runtime.store_failures(_apps[0], raw["task_ids"], raw["error"], raw.get("culprit"))
 
 
 def _call(raw: Mapping[str, Any]) -> TaskCall:

@@ -15,11 +15,11 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from offcanvas.engines.processes import process
-from offcanvas.engines.processes.pool import OutOfTimeError, Pool, ProcessLostError
+from offcanvas.engines.processes.attempt import attempt
+from offcanvas.engines.processes.pool import Pool, ProcessLostError
 from offcanvas.engines.temporal.driver import BEAT
 from offcanvas.engines.temporal.job import FAIL_CHORD, LOSE_TASK, REVOKE_TASK, STORE_FAILURES
 from offcanvas.engines.temporal.payload import pack, unpack
-from offcanvas.engines.time_limits import limits_of
 from offcanvas.engines.walker import TaskCall
 
 if TYPE_CHECKING:
@@ -56,20 +56,11 @@ class Activities:
     async def _run_task(self, raw: RawValue) -> RawValue:
         given = unpack(raw)
         call = TaskCall.from_json(given["call"])
-        limit, _ = limits_of(self.app, call)
         async with _beating():
             try:
-                outcome = await self._pool().do(
-                    process.run_task, given, limit=limit, patient=_worker_stops
-                )
-            except OutOfTimeError:
-                outcome = await self._pool().do(process.time_out_task, given, limit)
+                outcome = await attempt(self.app, self._pool(), call, given, patient=_worker_stops)
             except ProcessLostError as error:
-                task = self.app.tasks[call.name]
-                if task.acks_late and task.reject_on_worker_lost:
-                    raise ApplicationError(str(error), type=type(error).__name__) from error
-                lost = {**given, "why": "Worker exited prematurely"}
-                outcome = await self._pool().do(process.lose_task, lost)
+                raise ApplicationError(str(error), type=type(error).__name__) from error
         return pack(outcome)
 
     def _pool(self) -> Pool:

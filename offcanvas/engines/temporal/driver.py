@@ -161,9 +161,11 @@ class TemporalDriver:
         raw = {"failure": failure.to_json(), "strict": self.settings.strict}
         return await self._outcome(FAIL_CHORD, raw, **_STORING)
 
-    async def store_failures(self, task_ids: Sequence[str], error: ErrorWire) -> None:
+    async def store_failures(
+        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
+    ) -> None:
         """An activity for all of them."""
-        raw = {"task_ids": list(task_ids), "error": error}
+        raw = {"task_ids": list(task_ids), "error": error, "culprit": culprit}
         await workflow.execute_activity(STORE_FAILURES, pack(raw), result_type=RawValue, **_STORING)
 
     async def _outcome(self, name: str, raw: Any, **config: Any) -> TaskOutcome:

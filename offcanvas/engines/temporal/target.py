@@ -77,10 +77,9 @@ class TemporalTarget:
         while len(self._workflows) > _REMEMBERED:
             del self._workflows[next(iter(self._workflows))]
 
-    def revoke(self, ids: Sequence[str], options: Mapping[str, Any]) -> None:
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """Tell the canvases that run; ``terminate`` also ends tasks that have begun."""
         known = [self._workflows[one] for one in ids if one in self._workflows]
-        terminate = bool(options.get("terminate"))
         self.calls.wait(revoke(self.calls.client, ids, terminate=terminate, workflows=known))
 
     def close(self) -> None:
