@@ -5,28 +5,13 @@ from typing import Annotated
 
 import typer
 
+from offcanvas.parameters import App, Arguments, Target
+
 
 def run(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="TARGET",
-            help="package.module:name of a canvas, a task, or a function that returns or sends "
-            "one.",
-        ),
-    ],
-    app: Annotated[
-        str | None,
-        typer.Option("--app", "-A", metavar="APP", help="The Celery app, named as for celery -A."),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--arg",
-            help="An argument for the function or task, as a Python literal or text; "
-            "name=value for a keyword argument. Repeat for more.",
-        ),
-    ] = None,
+    target: Target,
+    app: App = None,
+    arg: Arguments = None,
     on: Annotated[
         str, typer.Option("--on", metavar="ENGINE", help="Where: memory needs no server.")
     ] = "memory",

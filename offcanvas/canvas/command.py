@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from offcanvas.parameters import App, Arguments
+
 
 class Format(StrEnum):
     """How to draw."""
@@ -24,18 +26,8 @@ def show(
             "one; or file.py:line of one in a source that is read and not imported.",
         ),
     ],
-    app: Annotated[
-        str | None,
-        typer.Option("--app", "-A", metavar="APP", help="The Celery app, named as for celery -A."),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--arg",
-            help="An argument for the function or task, as a Python literal or text; "
-            "name=value for a keyword argument. Repeat for more.",
-        ),
-    ] = None,
+    app: App = None,
+    arg: Arguments = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TREE,
 ) -> None:
     """Draw the canvas at TARGET without running anything."""

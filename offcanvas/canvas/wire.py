@@ -109,7 +109,7 @@ def _plain_field(name: str, given: Any, paged: bool) -> Any:
     if name in _NODE_LISTS:
         return [plain(node, paged=paged) for node in given]
     if name in _ONE_NODE:
-        return plain(given, paged=paged)
+        return None if given is None else plain(given, paged=paged)
     if name in _PAIRS:
         return dict(given)
     return list(given) if isinstance(given, tuple) else given
@@ -135,7 +135,7 @@ def _field(name: str, raw: Any) -> Any:
     if name in _NODE_LISTS:
         return tuple(node_of(item) for item in raw)
     if name in _ONE_NODE:
-        return node_of(raw)
+        return None if raw is None else node_of(raw)
     if name in _PAIRS:
         return tuple(raw.items())
     if name == "options":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from offcanvas.parameters import App, Arguments, Target
+
 if TYPE_CHECKING:
     from offcanvas.check.compare import Plan
     from offcanvas.engines.base import Submission
@@ -20,26 +22,9 @@ class Format(StrEnum):
 
 
 def check(
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="TARGET",
-            help="package.module:name of a canvas, a task, or a function that returns or sends "
-            "one.",
-        ),
-    ],
-    app: Annotated[
-        str | None,
-        typer.Option("--app", "-A", metavar="APP", help="The Celery app, named as for celery -A."),
-    ] = None,
-    arg: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--arg",
-            help="An argument for the function or task, as a Python literal or text; "
-            "name=value for a keyword argument. Repeat for more.",
-        ),
-    ] = None,
+    target: Target,
+    app: App = None,
+    arg: Arguments = None,
     on: Annotated[
         list[str] | None,
         typer.Option("--on", metavar="ENGINE", help="Compare with this engine. Repeat for more."),

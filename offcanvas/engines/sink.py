@@ -126,7 +126,7 @@ class Sink:
         return result
 
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
-        """A task, or Celery's handling of failed group bodies, revokes what it knows of."""
+        """Nothing: Celery's handling of failed group bodies revokes what will never run."""
 
     def replace(self, task: Any, signature: Any) -> None:
         """``self.replace`` has frozen its signature with the task's id."""

@@ -71,6 +71,7 @@ BEHAVIOUR = (
     "in a task: canvases started inside",
     "in a task: self.request",
     "in a task: result.get() is refused",
+    "in a task: result.revoke()",
     "hooks of custom bases, signals of tasks",
     "signals of messages: before_task_publish, after_task_publish, task_received",
     "a generator for a header",
@@ -119,6 +120,40 @@ def total(rows: Mapping[str, Support]) -> Table:
         raise KeyError(f"no such feature: {', '.join(sorted(unknown))}")
     older = dict.fromkeys(OLDER, differs("as Celery 5.7 does"))
     return {feature: rows.get(feature, older.get(feature, EXACT)) for feature in FEATURES}
+
+
+_ANSWERS = differs("the caller gets the failure, or the value, instead of waiting for ever")
+#: What follows from the walk, on whichever engine.
+_WALKED = {
+    "option: serializer": differs("everything is carried as JSON"),
+    "option: extra": differs("headers reach the request; there is no broker to read the others"),
+    "in a task: result.revoke()": differs("revokes nothing; revoke from outside of tasks"),
+    "values of other serializers": unsupported(
+        "everything is carried as JSON; use the JSON serializer"
+    ),
+    "signals of messages: before_task_publish, after_task_publish, task_received": differs(
+        "not sent: no message is published and no consumer takes one; put what they add to the "
+        "headers into the signature's"
+    ),
+    "a generator for a header": differs("is read to its end before the first task starts"),
+    "Ignore and Reject": differs(
+        "Reject ends the task like Ignore; there is no queue to requeue to"
+    ),
+    "a result that the serializer refuses": differs(
+        "the task fails and the chain stops; Celery has sent an immutable next step by then"
+    ),
+    "hang: a failed chain that ends in a group (celery/celery#4004, #6437)": _ANSWERS,
+    "hang: an empty group for the body of a chord": _ANSWERS,
+    "hang: a failed header of a chord inside a header": _ANSWERS,
+    "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
+    "hang: a group of chords and others at the end of a part of a header": _ANSWERS,
+    "lost: callbacks that follow self.replace(group) in a chain": differs("they are fired"),
+}
+
+
+def walked(rows: Mapping[str, Support]) -> Table:
+    """``total`` for an engine on which the kit walks the plan, with the rows that this comes to."""
+    return total({**_WALKED, **rows})
 
 
 def features_of(place: Place) -> Iterator[str]:

@@ -87,7 +87,9 @@ def revoke(app: Celery, call: TaskCall, reason: str) -> TaskOutcome:
     ``reason`` is "revoked" before the task has begun, "terminated" when it was ended.
     """
     signature = from_wire(call.signature)
-    task = app.tasks[signature["task"]]
+    task = app.tasks.get(signature["task"])
+    if task is None:
+        return run_task(app, call)
     return _revoked(app, task, call, _request(app, task, call, signature), reason)
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from celery import group
+from celery import chord, group
 
 from offcanvas.canvas import wire
 from offcanvas.canvas.lift import lift
@@ -14,6 +14,12 @@ from tests.canvas.shop import flow, load, price
 
 def test_round_trip():
     node = lift(flow())
+    assert wire.loads(wire.dumps(node)) == node
+
+
+def test_a_chord_without_a_body_is_written_as_well():
+    node = lift(chord([price.s(1)]))
+    assert node.body is None
     assert wire.loads(wire.dumps(node)) == node
 
 

@@ -5,11 +5,25 @@ import os
 import signal
 import time
 
-from celery import Celery, Task, chain, group
+from celery import Celery, Task, chain, group, signals
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 app = Celery("apart", broker="memory://nobody-listens", set_as_current=False)
 app.conf.result_backend = os.environ.get("OFFCANVAS_TEST_RESULTS")
+#: The environment variable that names the file in which processes note their beginning and end.
+PROCESSES = "OFFCANVAS_TEST_PROCESSES"
+
+
+@signals.worker_process_init.connect
+def process_begins(**_given):
+    if PROCESSES in os.environ:
+        write.run("begun", path=os.environ[PROCESSES])
+
+
+@signals.worker_process_shutdown.connect
+def process_ends(**_given):
+    if PROCESSES in os.environ:
+        write.run("ended", path=os.environ[PROCESSES])
 
 
 @app.task

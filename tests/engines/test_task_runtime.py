@@ -139,6 +139,8 @@ def test_expired_and_revoked_tasks_do_not_run():
     assert app.AsyncResult("t1").state == "REVOKED"
     assert revoke(app, call(add.s(1), task_id="t2"), "revoked").state == "REVOKED"
     assert app.AsyncResult("t2").state == "REVOKED"
+    unknown = call(app.signature("no.such"), task_id="t3")
+    assert revoke(app, unknown, "revoked").error["exc_type"] == "NotRegistered"
 
 
 def test_a_failed_header_names_its_culprit_to_the_body():

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import flow, get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
@@ -25,6 +27,8 @@ from offcanvas.engines.prefect.record import state_of
 from offcanvas.engines.prefect.title import title
 from offcanvas.engines.prefect.work import work_for
 from offcanvas.engines.walker import Walker
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two questions whether something was revoked.
 BEAT = 1.0
@@ -107,7 +111,13 @@ class _Inbox:
             await self.look()
 
     async def look(self) -> None:
-        """Tell the driver what is new."""
+        """Tell the driver what is new; a server that does not answer is asked again later."""
+        try:
+            await self._look()
+        except httpx.HTTPError as error:
+            log.warning("could not ask whether anything was revoked: %r", error)
+
+    async def _look(self) -> None:
         if self.driver is None:
             return
         for message in await self._client.filter_flow_run_input(

@@ -84,11 +84,13 @@ def _recalled(app: Celery, call: TaskCall, raw: Mapping[str, Any]) -> TaskOutcom
             return TaskOutcome(FAILURE, error=error_wire(app, stored["result"]))
         case states.REVOKED:
             return TaskOutcome(REVOKED, error=error_wire(app, stored["result"]))
-        case states.STARTED if not getattr(app.tasks.get(call.name), "acks_late", False):
+        case states.PENDING | states.RETRY:
+            return None
+        case _ if getattr(app.tasks.get(call.name), "acks_late", False):
+            return None
+        case _:  # STARTED, or a state of the task's own (self.update_state)
             lost = {**raw, "why": "the worker was lost while it ran the task"}
             return TaskOutcome.from_json(process.lose_task(lost))
-        case _:
-            return None
 
 
 def _is_more_than_a_state(outcome: TaskOutcome) -> bool:

@@ -1,13 +1,12 @@
 """What the engine on Prefect does with every part of a canvas."""
 
-from offcanvas.engines.support import differs, lowered, total, unsupported
+from offcanvas.engines.support import differs, lowered, walked
 
-_ANSWERS = differs("the caller gets the failure, or the value, instead of waiting for ever")
 _WAITS = lowered(
     "the flow run waits; a flow run that goes on in another worker waits anew from the beginning"
 )
 
-SUPPORT = total(
+SUPPORT = walked(
     {
         "node: group": lowered(
             "task runs in the processes of one worker, at most 100 members at a time; other "
@@ -28,10 +27,6 @@ SUPPORT = total(
             "a thread"
         ),
         "option: soft_time_limit": lowered("an alarm in the task's process"),
-        "option: serializer": differs("everything is carried as JSON"),
-        "option: extra": differs(
-            "headers reach the request; there is no broker to read the others"
-        ),
         "in a task: self.retry and autoretry_for": lowered(
             "the task decides; Prefect retries the same task run with the delay asked for"
         ),
@@ -40,20 +35,6 @@ SUPPORT = total(
         ),
         "in a task: canvases started inside": lowered(
             "walked by the same flow run, from the tenth generation on by one of their own"
-        ),
-        "values of other serializers": unsupported(
-            "everything is carried as JSON; use the JSON serializer"
-        ),
-        "signals of messages: before_task_publish, after_task_publish, task_received": differs(
-            "not sent: no message is published and no consumer takes one; put what they add to the "
-            "headers into the signature's"
-        ),
-        "a generator for a header": differs("is read to its end before the first task starts"),
-        "Ignore and Reject": differs(
-            "Reject ends the task like Ignore; there is no queue to requeue to"
-        ),
-        "a result that the serializer refuses": differs(
-            "the task fails and the chain stops; Celery has sent an immutable next step by then"
         ),
         "results in the app's result backend": differs(
             "tasks that run have the state STARTED, as with task_track_started"
@@ -64,11 +45,5 @@ SUPPORT = total(
             "Prefect's own workers the flow run is Crashed, and its Retry goes on; Celery's caller "
             "waits for ever"
         ),
-        "hang: a failed chain that ends in a group (celery/celery#4004, #6437)": _ANSWERS,
-        "hang: an empty group for the body of a chord": _ANSWERS,
-        "hang: a failed header of a chord inside a header": _ANSWERS,
-        "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
-        "hang: a group of chords and others at the end of a part of a header": _ANSWERS,
-        "lost: callbacks that follow self.replace(group) in a chain": differs("they are fired"),
     }
 )

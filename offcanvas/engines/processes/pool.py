@@ -111,19 +111,21 @@ class Pool:
         one = await self._idle.get()
         try:
             result = await one.call(work, *args)
-            try:
-                async with asyncio.timeout(limit):
-                    return await asyncio.shield(result)
-            except TimeoutError:
-                if result.done():
-                    return result.result()  # what the work itself has raised
-                await _killed(one, result)
-                raise OutOfTimeError(f"killed after {limit:g} s") from None
-            except asyncio.CancelledError:
-                if patient():
-                    return await result
-                await _killed(one, result)
-                raise
+            loop = asyncio.get_running_loop()
+            end = None if limit is None else loop.time() + limit
+            while not result.done():
+                left = None if end is None else max(0.0, end - loop.time())
+                try:
+                    done, _ = await asyncio.wait({result}, timeout=left)
+                except asyncio.CancelledError:
+                    if not patient():
+                        await _killed(one, result)
+                        raise
+                else:
+                    if not done:
+                        await _killed(one, result)
+                        raise OutOfTimeError(f"killed after {limit:g} s")
+            return result.result()
         except BrokenExecutor as error:
             one.renew()
             raise ProcessLostError("a process died while it ran the task") from error
@@ -133,9 +135,11 @@ class Pool:
 
 async def _killed(one: _Process, result: asyncio.Future[Any]) -> None:
     one.kill()
-    with suppress(BrokenExecutor):
-        await result
-    one.renew()
+    try:
+        with suppress(BrokenExecutor):
+            await result
+    finally:
+        one.renew()
 
 
 @asynccontextmanager

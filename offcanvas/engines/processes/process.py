@@ -1,7 +1,7 @@
 """What happens in a process of the pool: one of the app's tasks at a time.
 
 The process is set up as Celery sets up a process of its prefork pool: the app is imported, made
-current, and ``worker_process_init`` is sent.
+current, and ``worker_process_init`` is sent; ``worker_process_shutdown`` is when it ends by itself.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
@@ -64,7 +65,12 @@ def enter(
         if isinstance(fixup, DjangoFixup):
             fixup.worker_fixup.install()  # closes Django's connections after each task
     signals.worker_process_init.send(sender=None)
+    Finalize(None, _leave, exitpriority=1)
     _apps.append(app)
+
+
+def _leave() -> None:
+    signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=0)
 
 
 def end_with_the_parent() -> None:
