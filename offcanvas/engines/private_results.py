@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from celery.backends.filesystem import FilesystemBackend
+from kombu.utils.encoding import ensure_bytes
 
 from offcanvas.engines.environment import CELERY_ADDRESSES, without
 from offcanvas.servers.base import private_folder
+
+
+class WholeFiles(FilesystemBackend):
+    """Celery's backend writes into the file that others read, who then may find half a result."""
+
+    def set(self: Any, key: Any, value: Any) -> None:  # celery-types knows no attribute of it
+        """Write it beside, then put it in place."""
+        with tempfile.NamedTemporaryFile(dir=os.fsdecode(self.path), delete=False) as beside:
+            beside.write(ensure_bytes(value))
+        Path(beside.name).replace(os.fsdecode(self._filename(key)))
 
 
 @contextmanager
@@ -18,7 +34,7 @@ def private_results(app: Any) -> Iterator[None]:
     before = app.conf.get("result_backend")
     try:
         with without(*CELERY_ADDRESSES), backend_set_aside(app):
-            app.conf.result_backend = f"file://{folder}"
+            app.conf.result_backend = f"{__name__}:{WholeFiles.__name__}+file://{folder}"
             try:
                 yield
             finally:

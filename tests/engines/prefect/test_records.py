@@ -26,7 +26,7 @@ def task_runs(calls, canvas, count):
         found = calls.client.read_task_runs(
             flow_run_filter=flow, sort=TaskRunSort.EXPECTED_START_TIME_ASC, limit=50
         )
-        if len(found) == count and all(one.state.is_final() for one in found):
+        if len(found) == count and all(one.state and one.state.is_final() for one in found):
             return calls.client.read_flow_run(run), {
                 one.name.removeprefix(f"{MODULE}."): one for one in found
             }
