@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Results are all there when the canvas has ended, so that one look is enough.
 _ONE_LOOK = 0.2
+#: Seconds for a worker to end.
+_GRACE = 60.0
 
 
 class PrefectEngine:
@@ -114,25 +116,23 @@ def worker(
         "OFFCANVAS_INCLUDE": ",".join(task_modules(app)),
         "PYTHONPATH": os.pathsep.join([path or str(Path.cwd()) for path in sys.path]),
     }
-    process = subprocess.Popen(
+    with subprocess.Popen(
         leashed(command),
         env={**os.environ, **environment, **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    try:
-        with process:
+    ) as process:
+        try:
             if process.stdout is None or process.stdout.readline() != "ready\n":
                 raise EngineError(
-                    f"the worker for {target} ended with status {process.wait(30)} before it was "
-                    f"ready; what it said is on stderr"
+                    f"the worker for {target} ended with status {process.wait(_GRACE)} before it "
+                    f"was ready; what it said is on stderr"
                 )
             try:
                 yield process
             finally:
                 process.send_signal(signal.SIGTERM)
-                process.wait(60)
-    finally:
-        if process.poll() is None:
-            process.kill()
+                process.wait(_GRACE)
+        finally:
+            process.kill()  # for which Popen's own exit would wait for ever

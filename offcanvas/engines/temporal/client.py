@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -17,7 +17,7 @@ from offcanvas.canvas.rules import result_id
 from offcanvas.engines.temporal.job import WORKFLOW, Job, Report, Settings
 from offcanvas.engines.temporal.payload import pack, unpack
 from offcanvas.engines.walker import Branch
-from offcanvas.errors import CanvasTooLarge, EngineUnavailable
+from offcanvas.errors import CanvasTooLarge, EngineError, EngineUnavailable
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -130,11 +130,19 @@ async def _start(
 
 
 async def finish(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
-    """Wait until the canvas, and every tree that its tasks have started, is at its end."""
+    """Wait until the canvas, and every tree that its tasks have started, is at its end.
+
+    Raises:
+        EngineError: a workflow was cut short, for example terminated.
+    """
     waiting = [handle.id]
     while waiting:
         one = client.get_workflow_handle(waiting.pop(), result_type=RawValue)
-        waiting += Report.from_json(unpack(await one.result())).spawned
+        try:
+            report = await one.result()
+        except WorkflowFailureError as error:
+            raise EngineError(f"the workflow {one.id} was cut short: {error.cause}") from error
+        waiting += Report.from_json(unpack(report)).spawned
 
 
 async def revoke(

@@ -219,7 +219,7 @@ class TemporalDriver:
         # name longer each time.
         child = f"canvas-{workflow.uuid4()}"
         self.spawned.append(child)
-        job = Job((branch,), self.settings)
+        job = Job((branch,), self.settings, revoked=tuple(self.revoked))
         self._starting.append(
             asyncio.create_task(
                 workflow.start_child_workflow(

@@ -84,6 +84,11 @@ class CanvasPlugin(SimplePlugin):
         config["max_heartbeat_throttle_interval"] = min(given_interval, BEAT)
         return config
 
+    @property
+    def ready(self) -> bool:
+        """Whether the processes are there."""
+        return self._activities.pool is not None
+
     def kill_tasks(self) -> None:
         """End the tasks that run now, for a worker that is not to wait for them."""
         if self._activities.pool is not None:

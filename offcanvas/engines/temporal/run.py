@@ -100,6 +100,9 @@ class Caller:
         except TimeoutError:
             await handle.terminate("its caller waits no longer")
             return False
+        except asyncio.CancelledError:
+            await handle.terminate("its caller was interrupted")
+            raise
         return True
 
     def wait_while(self, coroutine: Coroutine[Any, Any, None], repeat: Callable[[], None]) -> None:
@@ -144,6 +147,7 @@ def deployment(app: Celery, address: str | None = None, *, processes: int = 2) -
     Raises:
         BadTarget: processes cannot import the app.
         EngineUnavailable: no server answers, or a private one cannot be started.
+        EngineError: a process cannot be started.
     """
     plugin = CanvasPlugin(app, processes=processes)
     with ExitStack() as stack:
@@ -156,6 +160,7 @@ def deployment(app: Celery, address: str | None = None, *, processes: int = 2) -
         worker = calls.wait(_worker(calls, plugin))
         running = calls.wait(_begin(worker))
         try:
+            calls.wait(_ready(plugin, running))
             yield calls
         except BaseException:
             # Whoever gives up, by Ctrl-C for one, does not wait for tasks that run, and need not
@@ -172,6 +177,13 @@ async def _worker(calls: Caller, plugin: CanvasPlugin) -> Worker:
 
 async def _begin(worker: Worker) -> asyncio.Task[None]:
     return asyncio.create_task(worker.run())
+
+
+async def _ready(plugin: CanvasPlugin, running: asyncio.Task[None]) -> None:
+    while not plugin.ready and not running.done():
+        await asyncio.sleep(0.01)
+    if running.done():
+        running.result()  # says why
 
 
 async def _end(worker: Worker, running: asyncio.Task[None]) -> None:

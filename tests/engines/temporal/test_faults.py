@@ -1,13 +1,21 @@
 """Limits, losses and revokes: what a worker and its pool do around a task."""
 
+import asyncio
 import os
+import uuid
+from contextlib import suppress
 
 import pytest
 from celery import chain, chord, group
 from celery.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
+from temporalio.client import WorkflowExecutionStatus
 
 from offcanvas.engines.prepare import prepare
-from offcanvas.engines.temporal.client import finish, revoke, start_canvas
+from offcanvas.engines.temporal.client import finish, revoke, settings_of, start_canvas
+from offcanvas.engines.temporal.job import WORKFLOW, Job
+from offcanvas.engines.temporal.payload import pack
+from offcanvas.engines.walker import Branch
+from offcanvas.errors import EngineError
 from tests.engines.apart import (
     add,
     app,
@@ -67,6 +75,41 @@ def test_a_task_that_waits_is_revoked(calls, path):
     with pytest.raises(TaskRevokedError, match="revoked"):
         result.get(timeout=300)
     assert not os.path.exists(path)  # noqa: PTH110  # as above
+
+
+def test_a_callback_that_was_revoked_before_it_was_sent_does_not_run(calls, path):
+    callback = write.si("ran", path=path).set(task_id=str(uuid.uuid4()))
+    plan = prepare(app, add.s(1).set(link=callback)).plan
+    job = Job((Branch(plan),), settings_of(app), revoked=(callback.id,))
+    begun = calls.client.start_workflow(
+        WORKFLOW, pack(job.to_json()), id=str(uuid.uuid4()), task_queue=calls.task_queue
+    )
+    calls.wait(finish(calls.client, calls.wait(begun)))
+    assert app.AsyncResult(callback.id).state == "REVOKED"
+    assert not os.path.exists(path)  # noqa: PTH110  # as above
+
+
+def test_a_workflow_that_is_cut_short_is_an_error_of_the_engine(calls, path):
+    _, handle = started(calls, sleeps.s(path))
+    wait_for(path)
+    calls.wait(handle.terminate())
+    with pytest.raises(EngineError, match="was cut short"):
+        calls.wait(finish(calls.client, handle))
+
+
+def test_a_caller_that_is_interrupted_leaves_no_canvas_behind(calls, path):
+    plan = prepare(app, sleeps.s(path)).plan
+
+    async def interrupted():
+        walking = asyncio.create_task(calls._walk(app, plan, strict=False, timeout=None))
+        await asyncio.to_thread(wait_for, path)
+        walking.cancel()
+        with suppress(asyncio.CancelledError):
+            await walking
+        handle = calls.client.get_workflow_handle(f"canvas-{plan.options.task_id}")
+        return (await handle.describe()).status
+
+    assert calls.wait(interrupted()) is WorkflowExecutionStatus.TERMINATED
 
 
 def test_a_running_task_is_terminated(calls, path):

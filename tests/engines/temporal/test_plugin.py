@@ -1,5 +1,7 @@
 """The plugin: what it adds to a worker, and what it takes from the worker's own options."""
 
+import importlib
+import os
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ from temporalio import activity
 
 from offcanvas.engines.processes.pool import process_pool
 from offcanvas.engines.temporal import CanvasPlugin, driver
+from offcanvas.engines.temporal.run import deployment
 from offcanvas.engines.temporal.workflow import CanvasWorkflow
 from offcanvas.errors import BadTarget, EngineError
 from tests.engines.apart import app
@@ -55,6 +58,23 @@ def test_heartbeats_are_not_held_back():
 def test_an_app_that_processes_cannot_import_is_refused():
     with pytest.raises(BadTarget, match="no module has it as a global"):
         CanvasPlugin(Celery("nowhere", set_as_current=False))
+
+
+@pytest.mark.servers
+def test_a_worker_whose_processes_cannot_start_is_no_deployment(address, monkeypatch, tmp_path):
+    (tmp_path / "here_only.py").write_text(
+        "import os\n"
+        "from celery import Celery\n"
+        f"assert os.getpid() == {os.getpid()}\n"
+        "app = Celery('here_only', set_as_current=False)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    here_only = importlib.import_module("here_only")
+    with (
+        pytest.raises(EngineError, match="importing here_only:app fails"),
+        deployment(here_only.app, address),
+    ):
+        pytest.fail("there is no worker")
 
 
 async def test_a_process_that_cannot_import_the_app_is_named():
