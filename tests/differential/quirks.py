@@ -112,6 +112,16 @@ def _failed_chord_in_header(example):
     )
 
 
+def _failed_with_a_chord_for_a_body(example):
+    """A chord, the body of which is one, and a task in its header fails; a group waits for it."""
+    return any(
+        _fails_in(header) and any(_chords(body))
+        for group in parts_of(example.canvas)
+        if isinstance(group, Many) and group.word == "group"
+        for header, body in _chords(group)
+    )
+
+
 def _failed_chain_in_header(example):
     """A chain that ends in a group, in the header of a chord, and a task in it fails."""
     return any(
@@ -314,6 +324,11 @@ QUIRKS = (
     Quirk(
         "hang: a group of chords and others at the end of a part of a header",
         _chords_beside_others,
+        _waits_for_ever,
+    ),
+    Quirk(
+        "hang: a failed chord with a chord for a body, in a group",
+        _failed_with_a_chord_for_a_body,
         _waits_for_ever,
     ),
     Quirk("a result that the serializer refuses", _chunks_in_a_chain, _sent_before_it_failed),
