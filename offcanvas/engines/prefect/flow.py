@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import uuid
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -91,6 +92,8 @@ async def start_elsewhere(client: PrefectClient, run: FlowRun, text: str, job: J
         parameters={"job": text},
         name=title(job.branch.node),
         tags=[TAG, f"{TAG}:{job.tree}"],
+        # A second run of this flow run must not start it a second time.
+        idempotency_key=str(uuid.uuid5(run.id, json.dumps(job.branch.to_json(), sort_keys=True))),
     )
 
 

@@ -2,10 +2,17 @@
 
 import uuid
 
+import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.sorting import FlowRunSort
 
-from offcanvas.engines.prefect.flow import _Inbox
+from offcanvas.engines.prefect.flow import _Inbox, start_elsewhere
+from offcanvas.engines.prefect.job import TAG, Job
+from offcanvas.engines.prepare import prepare
+from offcanvas.engines.walker import Branch
 from offcanvas.servers.base import free_port
+from tests.engines.apart import add, app
 
 
 class Driver:
@@ -18,3 +25,21 @@ async def test_a_server_that_does_not_answer_is_asked_again_later():
         inbox.driver = Driver()
         await inbox.look()
         assert not inbox.cancelled
+
+
+@pytest.mark.servers
+async def test_a_second_run_starts_a_tree_no_second_time(calls, prefect_url):
+    begun = calls.start(app, prepare(app, add.s(1)).plan)
+    job = Job(Branch(prepare(app, add.s(1)).plan), tree=str(begun))
+    async with PrefectClient(prefect_url) as client:
+        run = await client.read_flow_run(begun)
+        for _ in range(2):
+            await start_elsewhere(client, run, job.to_text(app), job)
+        tags = FlowRunFilterTags(all_=[f"{TAG}:{begun}"])
+        found = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(tags=tags),
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=10,
+        )
+    assert len(found) == 1
+    assert calls.finish(begun, 60)
