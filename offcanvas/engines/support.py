@@ -92,7 +92,7 @@ HANGS = (
     "hang: a failed header of a chord inside a header",
     "hang: one chain for a header, around one group, empty or with a chord in it",
     "hang: a group of chords and others at the end of a part of a header",
-    "hang: a failed chord with a chord for a body, in a group",
+    "hang: a failed chord with a chord for a body, inside a canvas",
     "hang: Ignore in a chain, group or chord",
     "fails: an empty chain where a task has to be",
     "lost: callbacks that follow self.replace(group) in a chain",
@@ -148,7 +148,7 @@ _WALKED = {
     "hang: a failed header of a chord inside a header": _ANSWERS,
     "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
     "hang: a group of chords and others at the end of a part of a header": _ANSWERS,
-    "hang: a failed chord with a chord for a body, in a group": _ANSWERS,
+    "hang: a failed chord with a chord for a body, inside a canvas": _ANSWERS,
     "lost: callbacks that follow self.replace(group) in a chain": differs("they are fired"),
 }
 

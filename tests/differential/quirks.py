@@ -113,13 +113,8 @@ def _failed_chord_in_header(example):
 
 
 def _failed_with_a_chord_for_a_body(example):
-    """A chord, the body of which is one, and a task in its header fails; a group waits for it."""
-    return any(
-        _fails_in(header) and any(_chords(body))
-        for group in parts_of(example.canvas)
-        if isinstance(group, Many) and group.word == "group"
-        for header, body in _chords(group)
-    )
+    """A chord, the body of which is one, and a task in its header fails."""
+    return any(_fails_in(header) and any(_chords(body)) for header, body in _chords(example.canvas))
 
 
 def _failed_chain_in_header(example):
@@ -327,7 +322,7 @@ QUIRKS = (
         _waits_for_ever,
     ),
     Quirk(
-        "hang: a failed chord with a chord for a body, in a group",
+        "hang: a failed chord with a chord for a body, inside a canvas",
         _failed_with_a_chord_for_a_body,
         _waits_for_ever,
     ),
