@@ -56,10 +56,10 @@ def in_pool(client: SyncPrefectClient, *types: StateType) -> list[FlowRun]:
 
 
 def of_run(client: SyncPrefectClient, run_id: str) -> list[FlowRun]:
-    """All flow runs of a run: its variant's, what that handed over, and repairs."""
+    """A run's flow runs, the newest first, a page: its variant's, what that started, repairs."""
     tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(run_id)]))
     return client.read_flow_runs(
-        flow_run_filter=tagged, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=PAGE
+        flow_run_filter=tagged, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=PAGE
     )
 
 

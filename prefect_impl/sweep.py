@@ -58,8 +58,8 @@ def start_repairs(client: SyncPrefectClient, gaps: list[Gap]) -> list[str]:
             parameters=_parameters(gap),
             name=gap.run_id,
             tags=[tag_of(gap.run_id)],
-            # Two sweeps that have seen the same flow runs start the same repair.
-            idempotency_key=f"{key_of('repair', gap.run_id)}/{len(flow_runs)}",
+            # Two sweeps that have seen the same newest flow run start the same repair.
+            idempotency_key=f"{key_of('repair', gap.run_id)}/{flow_runs[0].id if flow_runs else 0}",
         )
         repaired.append(gap.run_id)
     return repaired

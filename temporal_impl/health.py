@@ -122,9 +122,13 @@ def _is_alive(beat: WorkerHeartbeat) -> bool:
 
 
 async def _stuck(client: Client) -> list[str]:
-    """Workflows that are open for too long, or whose workflow task fails again and again."""
+    """Workflows that are open for too long, or whose workflow task fails again and again.
+
+    Of our queue: a namespace may be shared with others.
+    """
     stuck = []
-    async for workflow in client.list_workflows("ExecutionStatus = 'Running'", limit=LOOKED_AT):
+    ours = f"ExecutionStatus = 'Running' AND TaskQueue = '{TASK_QUEUE}'"
+    async for workflow in client.list_workflows(ours, limit=LOOKED_AT):
         reason = await _why_stuck(client, workflow)
         if reason:
             stuck.append(f"{workflow.id}: {reason}")

@@ -11,7 +11,7 @@ from prefect.states import Scheduled
 from prefect_impl.deployments import deployment_id, register
 from prefect_impl.flow_runs import of_run
 from prefect_impl.names import SWEEP_EVERY, deployment_of
-from prefect_impl.sweep import _parameters, run_sweep
+from prefect_impl.sweep import _parameters, run_sweep, start_repairs
 from shared import steps
 from shared.recovery import OLDER_THAN, Gap
 from shared.steps import printed_pages, roll_file_name, rolls_folder
@@ -80,6 +80,22 @@ def test_a_worker_sweeps_and_prints_a_roll_that_was_lost(stack: Stack) -> None:
     assert file.read_bytes() == before
     wait_until(lambda: executed("lost-a-roll")[steps.GENERATE, station] == 2, "its effect")
     assert len(printed_pages("lost-a-roll")) == len(steps.list_stations("lost-a-roll"))
+
+
+@pytest.mark.servers
+def test_repairs_do_not_end_where_there_are_more_than_a_page(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_impl.flow_runs.PAGE", 1)
+    gap = Gap("often", "group", False, (), False, False)
+    repairs = set()
+    for _ in range(3):
+        with stack.client._client() as server:
+            assert start_repairs(server, [gap]) == ["often"]
+            (newest,) = of_run(server, "often")
+        stack.client.wait(str(newest.id), 120)
+        repairs.add(newest.id)
+    assert len(repairs) == 3
 
 
 @pytest.mark.servers
