@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from offcanvas.engines.prefect.job import Job
-from offcanvas.engines.prefect.record import Record
+from offcanvas.engines.prefect.record import Record, events_sent
 from offcanvas.engines.prefect.work import Work
 from offcanvas.engines.walker import (
     REPLACED,
@@ -56,9 +56,11 @@ class PrefectDriver:
         work: where tasks are run.
         job: what is walked.
         flow_run_id: of the flow run.
-        again: an earlier run of this flow run was cut short; what it has done is not done twice.
         start: starts a flow run of its own for a job.
         refresh: asks whether tasks have been revoked, and calls ``revoke``.
+
+    Attributes:
+        again: an earlier run of this flow run was cut short; what it has done is not done twice.
     """
 
     def __init__(
@@ -67,16 +69,15 @@ class PrefectDriver:
         job: Job,
         flow_run_id: UUID,
         *,
-        again: bool,
         start: Callable[[Job], Awaitable[None]],
-        refresh: Callable[[], Awaitable[None]],
+        refresh: Callable[[], Awaitable[object]],
     ) -> None:
+        self.again = False
         self.revoked: set[str] = set()
         self._all_revoked = False
         self._work = work
         self._job = job
         self._flow_run_id = flow_run_id
-        self._again = again
         self._start = start
         self._refresh = refresh
         self._slots = asyncio.Semaphore(work.slots)
@@ -93,6 +94,7 @@ class PrefectDriver:
     async def run_task(self, call: TaskCall) -> TaskOutcome:
         """An attempt of a task run of the task's name."""
         async with self._slots:
+            await events_sent()
             record = self._records.get(call.task_id) or Record(call, self._before(call))
             outcome = await record.attempt(lambda: self._attempt(call))
         if outcome.state == RETRY:
@@ -141,7 +143,7 @@ class PrefectDriver:
     def _raw(self, entry: str) -> Mapping[str, Any]:
         return {
             "strict": self._job.strict,
-            "again": self._again,
+            "again": self.again,
             # The name of a result, which any result backend takes.
             "entry": str(uuid.uuid5(self._flow_run_id, entry)),
         }

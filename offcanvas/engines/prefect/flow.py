@@ -57,11 +57,10 @@ async def _walk(app: str, job: str, run: FlowRun) -> State[Any]:
         async def start(other: Job) -> None:
             await start_elsewhere(client, run, other.to_text(work.app), other)
 
-        # What the engine has was read before the server counted this run.
-        again = (await client.read_flow_run(run.id)).run_count > 1
-        driver = PrefectDriver(work, given, run.id, again=again, start=start, refresh=inbox.look)
+        driver = PrefectDriver(work, given, run.id, start=start, refresh=inbox.look)
         inbox.driver = driver
-        await inbox.look()
+        # What the engine has of this run was read before the server counted it.
+        driver.again = (await inbox.ask()).run_count > 1
         listening = asyncio.create_task(inbox.listen())
         try:
             end = await Walker(driver).walk(given.branch)
@@ -101,7 +100,7 @@ class _Inbox:
     """What the flow run is told while it runs: revoked tasks, and its own cancellation."""
 
     def __init__(self, client: PrefectClient, flow_run_id: UUID) -> None:
-        self.driver: PrefectDriver | None = None
+        self.driver: PrefectDriver
         self.cancelled = False
         self._client = client
         self._flow_run_id = flow_run_id
@@ -116,21 +115,22 @@ class _Inbox:
     async def look(self) -> None:
         """Tell the driver what is new; a server that does not answer is asked again later."""
         try:
-            await self._look()
+            await self.ask()
         except httpx.HTTPError as error:
             log.warning("could not ask whether anything was revoked: %r", error)
 
-    async def _look(self) -> None:
-        if self.driver is None:
-            return
-        for message in await self._client.filter_flow_run_input(
-            self._flow_run_id, REVOKE, 100, self._read
-        ):
+    async def ask(self) -> FlowRun:
+        """Tell the driver what is there; returns the flow run as it is now."""
+        messages, run = await asyncio.gather(
+            self._client.filter_flow_run_input(self._flow_run_id, REVOKE, 100, self._read),
+            self._client.read_flow_run(self._flow_run_id),
+        )
+        for message in messages:
             self._read.add(message.key)
             told = json.loads(message.value)
             self.driver.revoke(told["ids"], terminate=told["terminate"])
-        if not self.cancelled:
-            state = (await self._client.read_flow_run(self._flow_run_id)).state
-            if state is not None and (state.is_cancelling() or state.is_cancelled()):
-                self.cancelled = True
-                self.driver.revoke_all()
+        state = run.state
+        if not self.cancelled and state and (state.is_cancelling() or state.is_cancelled()):
+            self.cancelled = True
+            self.driver.revoke_all()
+        return run

@@ -17,6 +17,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import RunInput, State, StateType, TaskRunResult
 from prefect.context import TaskRunContext
+from prefect.events.worker import EventsWorker
 from prefect.task_engine import run_task_async
 
 from offcanvas.engines.walker import (
@@ -41,6 +42,9 @@ _STATES = {
     REPLACED: (StateType.COMPLETED, "Replaced"),
 }
 _LIMITS = {"TimeLimitExceeded", "SoftTimeLimitExceeded"}
+
+#: Events that Prefect's client may have in hand before another task begins.
+BACKLOG = 500
 
 Work = Callable[[], Awaitable[TaskOutcome]]
 
@@ -81,6 +85,16 @@ _TEMPLATE = Task(
 )
 
 
+async def events_sent() -> None:
+    """Wait until Prefect's client has no more than ``BACKLOG`` events to send.
+
+    It keeps as many as there are, some kilobytes each with all that they refer to, and a wide
+    canvas makes them faster than the server takes them.
+    """
+    while EventsWorker.instance()._queue.qsize() > BACKLOG:  # noqa: SLF001  # nothing else tells
+        await asyncio.sleep(0.01)
+
+
 class Record:
     """The task run of one task."""
 
@@ -118,11 +132,13 @@ class Record:
             self._run.cancel()
 
     async def _in_prefect(self) -> None:
+        parameters = {"record": self}
+        # A task run that is there already has no Pending: an event less of three.
+        task_run = await self._task.create_local_run(
+            parameters=parameters, extra_task_inputs={"record": self._inputs}
+        )
         await run_task_async(
-            self._task,
-            parameters={"record": self},
-            dependencies={"record": self._inputs},
-            return_type="state",
+            self._task, task_run=task_run, parameters=parameters, return_type="state"
         )
 
     async def attempt_of_prefect(self) -> State[Any]:

@@ -97,7 +97,8 @@ def deployment(app: Celery, url: str | None = None, *, processes: int = 2) -> It
             url, environment = server.url, server.environment
         name = f"offcanvas-{uuid.uuid4()}"
         calls = stack.enter_context(Caller(url, name))
-        stack.callback(lambda: remove(calls.client, name))
+        if not environment:  # a private server takes them along when it goes
+            stack.callback(lambda: remove(calls.client, name))
         stack.enter_context(worker(app, target, url, name, processes, environment))
         yield calls
 
@@ -111,7 +112,7 @@ def worker(
     command += ["--deployment", name, "--processes", str(processes), "--grace", "0"]
     settings = {
         "PREFECT_API_URL": url,
-        "PREFECT_WORKER_QUERY_SECONDS": "0.25",
+        "PREFECT_WORKER_QUERY_SECONDS": os.environ.get("PREFECT_WORKER_QUERY_SECONDS", "0.25"),
         "OFFCANVAS_RESULT_BACKEND": str(app.conf.result_backend),
         "OFFCANVAS_INCLUDE": ",".join(task_modules(app)),
         "PYTHONPATH": os.pathsep.join([path or str(Path.cwd()) for path in sys.path]),
