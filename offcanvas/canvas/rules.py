@@ -313,10 +313,11 @@ class Planner:
             case Group(members=members):
                 again = after.header if isinstance(after, Chord) else after
                 flat = self._flat(members, frozen=True)
-                chains = (
+                chains = [
                     Chain(steps=(one, again if place else after)) for place, one in enumerate(flat)
-                )
-                return replace(body, members=tuple(chains))
+                ]
+                # What is handed on once is the caller's result itself, not a group's only member.
+                return chains[0] if len(chains) == 1 else replace(body, members=tuple(chains))
             case Chord(body=inner) if inner is not None:
                 return replace(body, body=self._chained_to_each(inner, after))
             case _:

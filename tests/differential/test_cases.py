@@ -111,6 +111,9 @@ CASES = {
     "what follows a chord with a group for a body": lambda: chain(
         chord([echo.s(1)], of(2, 3), app=app), echo.s("t"), app=app
     ),
+    "the same with a group of one task and of nothing": lambda: chain(
+        chord([echo.s(1)], group([group([]), echo.s(2)]), app=app), echo.s("t"), app=app
+    ),
     "errbacks of a chain for a body": lambda: chord(
         [boom.s()], chain(echo.s().on_error(note.s("step")), echo.s()).on_error(note.s("chain"))
     ),
