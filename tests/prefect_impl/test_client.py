@@ -2,10 +2,13 @@
 
 import hashlib
 from collections import Counter
+from uuid import UUID
 
 import pytest
 
 from prefect_impl import spans
+from prefect_impl.names import TASK_RUNS
+from prefect_impl.spans import read_spans
 from shared.contract import Outcome
 from shared.errors import UsageError
 from shared.steps import ASSIGN, GENERATE, ON_ERROR, SUM, printed_pages
@@ -38,6 +41,14 @@ def test_the_error_reaches_the_caller_as_it_was_raised(stack: Stack) -> None:
     digest = hashlib.sha256(outcome.error_text.encode()).hexdigest()[:16]
     assert done[ON_ERROR, digest] == 1
     assert Counter(step for step, _ in done) == {ASSIGN: 1, GENERATE: STATIONS - 1, ON_ERROR: 1}
+
+
+def test_spans_that_the_server_has_lost_are_not_waited_for_without_end(stack: Stack) -> None:
+    execution = stack.run("all_in_one", "lost-spans")
+    found = stack.client.spans(execution)
+    with stack.client._client() as server:
+        server.update_flow_run_labels(UUID(execution), {TASK_RUNS: len(found) + 1})
+        assert read_spans(server, UUID(execution), standstill=1.0) == found
 
 
 def test_spans_are_complete_and_on_as_many_lanes_as_processes(stack: Stack) -> None:
