@@ -43,6 +43,9 @@ def running(
         "ROLLS_DIR": str(tmp_path / "rolls"),
         "CONCURRENCY": str(CONCURRENCY),
         "CELERY_PROFILE": "hardened",
+        # Nothing is lost here, and steps are counted: a sweep would make up for a run that stands
+        # still for half a minute, which a Prefect server that waits for SQLite's lock makes it do.
+        "SWEEP_EVERY": "86400",
     }
     for server in servers:
         variables |= server.environment
