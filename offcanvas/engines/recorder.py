@@ -6,6 +6,9 @@ A process in which ``OFFCANVAS_LEDGER`` names a file appends to it, one JSON obj
 * ``called``: an errback of the new style, which Celery calls in the worker that saw the failure
   and which sends no signal.
 
+An entry's ``root`` is the first task of the tree: canvases that run side by side are told apart by
+it.
+
 Every engine's processes call ``record_if_asked``; without the variable nothing happens.
 """
 
@@ -51,12 +54,13 @@ def _began(sender: Any, task_id: str, args: Any, kwargs: Any, **_given: Any) -> 
         args=list(args),
         kwargs=kwargs,
         id=task_id,
+        root=sender.request.root_id,
         retries=sender.request.retries,
     )
 
 
 def _ended(sender: Any, task_id: str, **_given: Any) -> None:
-    _write(event="ended", name=sender.name, id=task_id)
+    _write(event="ended", name=sender.name, id=task_id, root=sender.request.root_id)
 
 
 def _called(errback: Any, request: Any, error: BaseException, _traceback: Any) -> None:
@@ -67,6 +71,7 @@ def _called(errback: Any, request: Any, error: BaseException, _traceback: Any) -
         args=[*told, *errback.args],
         kwargs=errback.kwargs,
         id=None,
+        root=request.root_id,
     )
 
 

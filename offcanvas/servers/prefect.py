@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from offcanvas.servers.base import Server, free_port, private_folder
 from offcanvas.servers.postgres import postgres
+
+#: Where the server finds `prefect_server`, also if the kit is not installed.
+HERE = str(Path(__file__).resolve().parents[2])
 
 
 def prefect(*, postgresql: bool = False) -> Server:
@@ -20,6 +25,8 @@ def prefect(*, postgresql: bool = False) -> Server:
     The recorder of task-run events reads and writes 100 at a time instead of one: without it the
     server is busy with the events of a wide flow long after the flow has ended. Its flush
     interval stays as it is; changing it makes runs hang.
+
+    On SQLite it is started by ``prefect_server``, which says why.
 
     Raises:
         ServerError: PostgreSQL is asked for and not installed, or did not come up.
@@ -37,11 +44,13 @@ def _prefect(database: Server | None) -> Server:
     folder = private_folder("prefect")
     port = free_port()
     connection = f"sqlite+aiosqlite:///{folder}/prefect.db"
+    module = "offcanvas.servers.prefect_server"
     if database is not None:
         connection = database.wait().url.replace("+psycopg", "+asyncpg")
+        module = "prefect"
     api = f"http://127.0.0.1:{port}/api"
     command = [
-        sys.executable, "-m", "prefect", "server", "start",
+        sys.executable, "-m", module, "server", "start",
         "--host", "127.0.0.1", "--port", str(port), "--no-ui",
     ]  # fmt: skip
     return Server(
@@ -61,6 +70,7 @@ def _prefect(database: Server | None) -> Server:
             "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "3",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_CLI_PROMPT": "false",
+            "PYTHONPATH": os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]),
             "DO_NOT_TRACK": "1",
         },
         stands_on=[] if database is None else [database],

@@ -1,6 +1,7 @@
-"""Many random canvases on a real Celery worker and in memory: ``make differential``.
+"""Many random canvases on a real Celery worker and on the engines: ``make differential``.
 
-``make differential ON=temporal`` or ``ON=prefect`` compares Celery with that engine instead.
+``make differential ON=temporal`` compares Celery with that engine alone; ON takes several, with
+blanks between them: memory, temporal, prefect.
 
 Prints how many were run, which rows of the support table explain differences and how often, and
 every divergence that none explains, shrunk. Ends with 1 if there is one.
@@ -9,132 +10,105 @@ OFFCANVAS_EXAMPLES is how many, OFFCANVAS_SEED repeats a run, and with OFFCANVAS
 five smallest examples of each row are printed as well.
 """
 
+import logging
 import os
 import secrets
 import sys
 import time
 import warnings
-from contextlib import contextmanager
 
-from hypothesis import HealthCheck, Phase, find, given, seed, settings
+from hypothesis import HealthCheck, find, settings
 from hypothesis.errors import HypothesisException
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from offcanvas.servers import prefect
 from tests.differential import running, specs
-from tests.differential.observe import on_celery, on_engine, on_memory
-from tests.differential.quirks import explained
+from tests.differential.compare import ENGINES, compared, drawn, engines
 
 #: Divergences that look alike are shrunk once, and not more than this many kinds.
 KINDS = 10
 
 
-@contextmanager
-def _memory(book):
-    yield lambda example: on_memory(example, book)
-
-
-@contextmanager
-def _temporal(book):
-    with running.temporal_worker(book) as calls:
-        yield lambda example: on_engine(example, book, calls)
-
-
-@contextmanager
-def _prefect(book):
-    with prefect() as server, running.prefect_worker(book, server.url) as calls:
-        yield lambda example: on_engine(example, book, calls)
-
-
-ENGINES = {"memory": _memory, "temporal": _temporal, "prefect": _prefect}
-
-
 def main():
     """Run, report, and say by the exit status whether there was a divergence."""
-    # Celery announces a change of chord.link_error at every call, Hypothesis long examples.
+    # Celery announces a change of chord.link_error at every call, and tells of every failed task.
     warnings.simplefilter("ignore")
-    on = sys.argv[1] if len(sys.argv) > 1 else "memory"
+    logging.disable(logging.ERROR)
+    names = tuple(dict.fromkeys(" ".join(sys.argv[1:]).split())) or ENGINES
     given_numbers = [os.environ.get(name) for name in ("OFFCANVAS_EXAMPLES", "OFFCANVAS_SEED")]
-    if on not in ENGINES or not all(word is None or word.isdecimal() for word in given_numbers):
+    if set(names) - set(ENGINES) or not all(
+        word is None or word.isdecimal() for word in given_numbers
+    ):
         sys.stderr.write(
-            f"differential: ON is one of {', '.join(ENGINES)}; OFFCANVAS_EXAMPLES and "
+            f"differential: ON is some of {', '.join(ENGINES)}; OFFCANVAS_EXAMPLES and "
             f"OFFCANVAS_SEED are whole numbers\n"
         )
         return 2
-    examples = int(given_numbers[0] or 5000)
     number = int(given_numbers[1] or secrets.randbelow(1_000_000))
-    out, rows, kinds = Console(), {}, {}
-    count = 0
+    examples = drawn(int(given_numbers[0] or 5000), number)
+    rows, diverging = {}, {}
     begun = time.monotonic()
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        running.worker() as book,
-        ENGINES[on](book) as observe,
-        Progress(console=Console(stderr=True)) as progress,
+        running.worker() as worker,
+        engines(names) as elsewhere,
+        Progress(*columns, console=Console(stderr=True)) as progress,
     ):
-        bar = progress.add_task("random canvases", total=examples)
+        bar = progress.add_task("random canvases", total=len(examples))
+        memory = "memory" in names
+        for one in compared(examples, worker, elsewhere, memory=memory):
+            progress.advance(bar, 1 / len(names))
+            if one.diverges:
+                diverging.setdefault(one.kind(), []).append(one)
+            elif one.differences:
+                rows.setdefault((one.row, one.engine), []).append(one)
+        seconds = time.monotonic() - begun
+        shrunk = [_shrunk(found, worker, elsewhere) for found in list(diverging.values())[:KINDS]]
+    _report(names, number, len(examples), seconds, rows, diverging, shrunk)
+    return 1 if diverging else 0
 
-        def differences(example):
-            real, mine = on_celery(example, book), observe(example)
-            lines = [str(one) for one in mine.differences(real)]
-            row = explained(example, real, mine) if lines else None
-            return lines, row
 
-        @seed(number)
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(specs.examples)
-        def compare(example):
-            nonlocal count
-            count += 1
-            progress.advance(bar)
-            lines, row = differences(example)
-            if row:
-                rows.setdefault(row, []).append((example, lines))
-            elif lines:
-                kinds.setdefault(_kind(lines), []).append((example, lines))
-
-        compare()
-        shrunk = [_shrunk(kind, found, differences) for kind, found in list(kinds.items())[:KINDS]]
-    diverged = sum(map(len, kinds.values()))
-    seconds = time.monotonic() - begun
+def _report(names, number, count, seconds, rows, diverging, shrunk):
+    out = Console(soft_wrap=True, highlight=False, markup=False)
     out.print(
-        f"Celery and {on}: {count:,} canvases in {seconds:.0f} s (OFFCANVAS_SEED={number}), "
-        f"{diverged:,} divergences"
+        f"{count:,} random canvases on Celery and on {', '.join(names)}, in {seconds:.0f} s "
+        f"(OFFCANVAS_SEED={number})"
     )
-    for row, found in sorted(rows.items(), key=lambda item: -len(item[1])):
-        out.print(f"  explained {len(found):,} times: {row}")
+    for name in names:
+        found = sum(len(alike) for kind, alike in diverging.items() if kind[0] == name)
+        out.print(f"  {name}: {found:,} divergences")
+    for row in sorted({row for row, _ in rows}):
+        times = {name: rows[row, name] for name in names if (row, name) in rows}
+        told = ", ".join(f"{len(found):,} on {name}" for name, found in times.items())
+        out.print(f"  explained ({told}): {row}")
         if os.environ.get("OFFCANVAS_EXPLAINED"):
-            for example, lines in sorted(found, key=lambda item: len(repr(item[0])))[:5]:
-                out.print(repr(example), *lines, sep="\n    ", markup=False)
-    for example, lines in shrunk:
-        out.print("\n", repr(example), *lines, sep="\n", markup=False)
-    return 1 if diverged else 0
+            every = [one for found in times.values() for one in found]
+            for one in sorted(every, key=lambda one: len(repr(one.example)))[:5]:
+                out.print(f"{one.engine}: {one.example!r}", *one.differences, sep="\n    ")
+    for one in shrunk:
+        out.print(f"\n{one.engine}: {one.example!r}", *one.differences, sep="\n")
 
 
-def _kind(lines):
-    """What a divergence looks like, without its values."""
-    return tuple(sorted({line.split("(")[0] for line in lines}))
+def _shrunk(found, worker, elsewhere):
+    """The smallest that diverges in the same way."""
+    name, kind = found[0].engine, found[0].kind()
+    least = min(found, key=lambda one: len(repr(one.example)))
+    there = [engine for engine in elsewhere if engine.name == name]
 
+    def again(example):
+        return next(compared([example], worker, there, memory=name == "memory"))
 
-def _shrunk(kind, found, differences):
     def alike(example):
-        lines, row = differences(example)
-        return bool(lines) and row is None and _kind(lines) == kind
+        one = again(example)
+        return one.diverges and one.kind() == kind
 
     limits = settings(
-        max_examples=500, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     try:
-        example = find(specs.examples, alike, settings=limits)
+        return again(find(specs.examples, alike, settings=limits))
     except HypothesisException:
-        example = min((example for example, _ in found), key=lambda item: len(repr(item)))
-    return example, differences(example)[0]
+        return least
 
 
 if __name__ == "__main__":

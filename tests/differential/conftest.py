@@ -6,19 +6,19 @@ from tests.differential import running
 @pytest.fixture(scope="session")
 def worker():
     """See ``running.worker``."""
-    with running.worker() as book:
-        yield book
+    with running.worker() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def temporal_worker(worker):
     """See ``running.temporal_worker``."""
-    with running.temporal_worker(worker) as calls:
-        yield calls
+    with running.temporal_worker() as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")
 def prefect_worker(worker, prefect_url):
     """See ``running.prefect_worker``."""
-    with running.prefect_worker(worker, prefect_url) as calls:
-        yield calls
+    with running.prefect_worker(prefect_url) as engine:
+        yield engine

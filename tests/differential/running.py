@@ -4,8 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import psutil
 import pytest
 
 from offcanvas.check.ledger import Ledger
@@ -14,67 +19,139 @@ from offcanvas.engines.prefect.run import deployment
 from offcanvas.engines.recorder import LEDGER
 from offcanvas.engines.temporal.run import caller
 from offcanvas.servers import redis, temporal
+from offcanvas.servers.base import leashed
 from tests.differential.tasks import app, sentinel
+
+
+class CeleryWorker:
+    """A Celery worker on a Redis of its own: one task at a time, with ``book`` for its ledger."""
+
+    def __init__(self, server):
+        self.book = Ledger(server.folder / "ledger.jsonl")
+        self.book.clear()
+        self._server = server
+        self._start()
+
+    def _start(self):
+        command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.differential.tasks"]
+        options = ["-P", "solo", "-c", "1", "-l", "WARNING", "--without-gossip", "--without-mingle"]
+        with (self._server.folder / "worker.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                leashed([*command, "worker", *options, "--without-heartbeat"]),
+                env=environment(self.book),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        sentinel.delay().get(timeout=300, interval=0.02)
+
+    def blocks(self):
+        """Whether it does nothing at all for five seconds, asleep all the while."""
+        process = psutil.Process(self._process.pid)
+        before = self.book.path.stat().st_size
+        for _ in range(100):
+            if process.status() != psutil.STATUS_SLEEPING:
+                return False
+            time.sleep(0.05)
+        return self.book.path.stat().st_size == before
+
+    def renew(self):
+        """Another worker in its place, and nothing to do for it."""
+        self._process.kill()
+        self._process.wait()
+        app.backend.client.delete(app.conf.task_default_queue, "unacked", "unacked_index")
+        self._start()
+
+    def stop(self):
+        """End it."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(300)
 
 
 @contextmanager
 def worker():
-    """The ledger of a Celery worker on a Redis of its own, which runs one task at a time."""
+    """A ``CeleryWorker``, to which the app's messages go."""
     with redis() as server:
         before = (app.conf.broker_url, app.conf.result_backend)
         app.conf.update(broker_url=server.url, result_backend=server.url)
-        book = Ledger(server.folder / "ledger.jsonl")
-        book.clear()
-        command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.differential.tasks"]
-        options = ["-P", "solo", "-c", "1", "-l", "WARNING", "--without-gossip", "--without-mingle"]
-        with (server.folder / "worker.log").open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "worker", *options, "--without-heartbeat"],
-                env=_environment(book),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        made = CeleryWorker(server)
         try:
-            sentinel.delay().get(timeout=300, interval=0.02)
-            yield book
+            yield made
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(300)
+            made.stop()
             let_go(app.backend)
             app.conf.update(broker_url=before[0], result_backend=before[1])
 
 
-def _environment(book):
+def environment(book):
     """For processes of an engine: results in the Redis of ``worker``, what runs in its ledger."""
     url = app.conf.result_backend
     return {**os.environ, "OFFCANVAS_DIFFERENTIAL_REDIS": url, LEDGER: str(book.path)}
 
 
+class OnTemporal:
+    """Starts canvases on Temporal; what they run is in ``book``."""
+
+    name = "temporal"
+
+    def __init__(self, calls, book):
+        self.book = book
+        self._calls = calls
+
+    def walk(self, plans):
+        """Walk them side by side, each to its end."""
+
+        def one(plan):
+            return self._calls.walk(app, plan, strict=True, timeout=600)
+
+        with ThreadPoolExecutor(len(plans)) as threads:
+            return all(threads.map(one, plans))
+
+
+class OnPrefect:
+    """Starts canvases on Prefect; what they run is in ``book``."""
+
+    name = "prefect"
+
+    def __init__(self, calls, book):
+        self.book = book
+        self._calls = calls
+
+    def walk(self, plans):
+        """Walk them side by side, each to its end."""
+        # Whoever waits asks the server: for one after the other.
+        begun = [self._calls.start(app, plan, strict=True) for plan in plans]
+        return all(self._calls.finish(run, 600) for run in begun)
+
+
 @contextmanager
-def temporal_worker(book):
-    """Starts canvases on Temporal; a worker with the plugin writes to ``book``."""
+def temporal_worker():
+    """``OnTemporal``, with a worker that has the plugin."""
     with temporal() as server, caller(server.url, "differential") as calls:
+        book = Ledger(server.folder / "ledger.jsonl")
         command = [sys.executable, "-m", "tests.differential.temporal_worker"]
         with (server.folder / "worker.log").open("wb") as output:
             process = subprocess.Popen(
-                [*command, server.url, calls.task_queue],
-                env=_environment(book),
+                leashed([*command, server.url, calls.task_queue]),
+                env=environment(book),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
         try:
-            yield calls
+            yield OnTemporal(calls, book)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(300)
 
 
 @contextmanager
-def prefect_worker(book, address):
-    """Starts canvases on the Prefect at ``address``; a worker of the kit writes to ``book``."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, setting in _environment(book).items():
+def prefect_worker(address):
+    """``OnPrefect`` on the server at ``address``, with a worker of the kit."""
+    with TemporaryDirectory(prefix="oc-") as folder, pytest.MonkeyPatch.context() as patch:
+        book = Ledger(Path(folder) / "ledger.jsonl")
+        for name, setting in environment(book).items():
             patch.setenv(name, setting)
+        # Of every task that fails, and many do.
+        patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
         with deployment(app, address) as calls:
             patch.undo()
-            yield calls
+            yield OnPrefect(calls, book)

@@ -1,13 +1,11 @@
-"""Random canvases on a real Celery worker and elsewhere: the same values, failures and calls."""
+"""Random canvases on a real Celery worker, on Temporal and on Prefect: the same is done."""
 
 import os
 
 import pytest
-from hypothesis import HealthCheck, Phase, event, given, settings
 
 from tests.differential import specs
-from tests.differential.observe import on_celery, on_engine, on_memory
-from tests.differential.quirks import explained
+from tests.differential.compare import compared, drawn
 
 EXAMPLES = int(os.environ.get("OFFCANVAS_EXAMPLES", "200"))
 
@@ -15,41 +13,38 @@ pytestmark = [
     pytest.mark.servers,
     # Celery announces a change of chord.link_error whenever that is called.
     pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning"),
-    # A canvas of four levels is long when it is written out.
-    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
 ]
 
 
-def examples(number):
-    """So many random examples, the same each time."""
-    return settings(
-        max_examples=number,
-        # An example takes a tenth of a second or more; `make differential` shrinks what it finds.
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+def test_temporal_and_prefect_do_what_celery_does(worker, temporal_worker, prefect_worker):
+    engines = [temporal_worker, prefect_worker]
+    comparisons = list(compared(drawn(EXAMPLES), worker, engines, memory=False))
+    assert len(comparisons) >= 2 * EXAMPLES
+    told = [
+        "\n".join([f"{one.engine}: {one.example!r}", *map(str, one.differences)])
+        for one in comparisons
+        if one.diverges
+    ]
+    assert not told, "\n\n".join(told)
 
 
-def compare(example, worker, calls):
-    real = on_celery(example, worker)
-    mine = on_engine(example, worker, calls)
-    differences = mine.differences(real)
-    # Where the oracle differs from Celery in the same way, it is for the oracle's own test to say
-    # whether that may be.
-    if differences and mine.differences(on_memory(example, worker)):
-        row = explained(example, real, mine)
-        event(str(row))
-        assert row is not None, "\n".join(["against Celery:", *map(str, differences)])
+def test_examples_side_by_side_are_told_apart(worker, temporal_worker, prefect_worker):
+    nested = specs.Call("starter")
+    failing = specs.Chorded((specs.Call("boom"),), specs.Call("echo"), (specs.Call("errback"),))
+    examples = [specs.Example(one) for one in (nested, failing, specs.Call("echo", ("alone",)))]
+    for one in compared(examples, worker, [temporal_worker, prefect_worker]):
+        assert one.differences == [], one
 
 
-@examples(EXAMPLES)
-@given(example=specs.examples)
-def test_temporal_does_what_celery_does(worker, temporal_worker, example):
-    compare(example, worker, temporal_worker)
+def test_a_difference_elsewhere_is_seen(worker, temporal_worker):
+    class Forgetful:
+        name = "forgetful"
+        book = temporal_worker.book
 
+        def walk(self, plans):
+            return temporal_worker.walk(plans[:1])
 
-# A flow run costs half a second; the walk and the tasks are the same code on all engines.
-@examples(EXAMPLES // 10)
-@given(example=specs.examples)
-def test_prefect_does_what_celery_does(worker, prefect_worker, example):
-    compare(example, worker, prefect_worker)
+    examples = [specs.Example(specs.Call("echo", (number,))) for number in (1, 2)]
+    first, second = compared(examples, worker, [Forgetful()], memory=False)
+    assert not first.diverges
+    assert second.diverges

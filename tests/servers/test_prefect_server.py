@@ -1,0 +1,62 @@
+"""Garbage that SQLite cannot let go of yet holds up no thread but the one that collects it."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# A thread waits for the database's lock, which the main thread holds. A cursor of the waiting
+# thread's connection, with a row left to read, is garbage in a cycle. The main thread makes objects
+# until garbage would have been collected a hundred times, then gives the lock back.
+SCENE = textwrap.dedent(
+    """
+    import gc, sqlite3, sys, threading, time
+
+    path, apart = sys.argv[1], sys.argv[2] == "apart"
+
+    def connected():
+        limit = 120 if apart else 2
+        made = sqlite3.connect(path, timeout=limit, isolation_level=None, check_same_thread=False)
+        made.execute("PRAGMA journal_mode = WAL")
+        return made
+
+    holder, waiter = connected(), connected()
+    holder.execute("CREATE TABLE one (number)")
+    if apart:
+        from offcanvas.servers import prefect_server
+
+        prefect_server.EVERY = 0.01
+        prefect_server.collect_apart()
+    holder.execute("BEGIN IMMEDIATE")
+    said = []
+
+    def wait():
+        try:
+            waiter.execute("INSERT INTO one VALUES (1)")
+            said.append("written")
+        except sqlite3.OperationalError as error:
+            said.append(str(error))
+
+    cycle = [waiter.execute("SELECT 1 UNION ALL SELECT 2")]
+    cycle[0].fetchone()
+    cycle.append(cycle)
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.5)  # until it waits
+    del cycle
+    kept = [[] for _ in range(100_000)]
+    holder.execute("COMMIT")
+    thread.join()
+    print(said[0])
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("collected", "said"), [("apart", "written"), ("anywhere", "database is locked")]
+)
+def test_who_holds_the_lock_is_not_held_up_by_garbage(tmp_path, collected, said):
+    command = [sys.executable, "-c", SCENE, str(tmp_path / "one.db"), collected]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert told.stdout.strip() == said
