@@ -123,8 +123,6 @@ def _limits() -> dict[str, Any]:
         # tasks that say nothing themselves, such as Celery's own starmap.
         "task_soft_time_limit": STEP.soft_time_limit,
         "task_time_limit": STEP.time_limit,
-        # task_track_started: lets `AsyncResult.state` tell waiting from running.
-        "task_track_started": True,
     }
 
 

@@ -32,8 +32,9 @@ Writing a driver::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 
 from offcanvas.canvas import wire
@@ -97,7 +98,7 @@ class Branch:
         return {
             "node": wire.plain(self.node, paged=True),
             "given": list(self.given),
-            "context": _slots(self.context),
+            "context": _given(self.context),
             "then": None if self.then is None else wire.plain(self.then, paged=True),
         }
 
@@ -157,12 +158,13 @@ class End:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {**_slots(self), "added": [end.to_json() for end in self.added]}
+        added = {"added": [end.to_json() for end in self.added]} if self.added else {}
+        return {**_given(self), **added}
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> End:
         """The end that ``to_json`` wrote."""
-        return cls(**{**raw, "added": tuple(cls.from_json(end) for end in raw["added"])})
+        return cls(**{**raw, "added": tuple(map(cls.from_json, raw.get("added", ())))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +197,12 @@ class TaskCall:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {**_slots(self), "then": list(self.then)}
+        return _given(self)
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> TaskCall:
         """The call that ``to_json`` wrote."""
-        return cls(**{**raw, "then": tuple(raw["then"])})
+        return cls(**{**raw, "then": tuple(raw.get("then", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +226,13 @@ class TaskOutcome:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {**_slots(self), "spawned": list(self.spawned), "parts": list(self.parts)}
+        return _given(self)
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> TaskOutcome:
         """The outcome that ``to_json`` wrote."""
-        return cls(**{**raw, "spawned": tuple(raw["spawned"]), "parts": tuple(raw["parts"])})
+        listed = {name: tuple(raw.get(name, ())) for name in ("spawned", "parts")}
+        return cls(**{**raw, **listed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,7 @@ class ChordFailure:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return _slots(self)
+        return _given(self)
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> ChordFailure:
@@ -572,5 +575,13 @@ def aware(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _slots(thing: Any) -> dict[str, Any]:
-    return {name: getattr(thing, name) for name in thing.__slots__}
+def _given(thing: Any) -> dict[str, Any]:
+    """The fields that are not what they are unless said otherwise: most cross with few."""
+    defaults = _defaults(type(thing))  # type: ignore[arg-type]  # mypy: a class may have no hash
+    read = ((name, default, getattr(thing, name)) for name, default in defaults)
+    return {name: here for name, default, here in read if here is not default and here != default}
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((item.name, item.default) for item in fields(kind))

@@ -14,6 +14,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from offcanvas.canvas.rules import result_id
+from offcanvas.engines.temporal import driver
 from offcanvas.engines.temporal.job import WORKFLOW, Job, Report, Settings
 from offcanvas.engines.temporal.payload import pack, unpack
 from offcanvas.engines.walker import Branch
@@ -63,6 +64,7 @@ def settings_of(
         time_limit=app.conf.task_time_limit,
         late=tuple(late),
         queues=tuple((queues or {}).items()),
+        slice=driver.SLICE,
     )
 
 

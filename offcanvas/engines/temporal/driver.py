@@ -40,11 +40,15 @@ from offcanvas.engines.walker import (
 
 #: Activities of one workflow at a time.
 IN_FLIGHT = 100
-#: Tasks that one workflow runs side by side; what is wider is cut into children.
-SLICE = 500
+#: Tasks that one workflow runs side by side; what is wider is cut into children. A task takes three
+#: events, and up to three more for the workflow task that its end wakes.
+SLICE = 1_000
+#: The same, of canvases that were started before it was in their settings.
+SLICE_ONCE = 500
 #: Children that walk slices at a time.
 SLICES_IN_FLIGHT = 4
-#: Events after which a chain goes on in a new run. The server warns at 10,240.
+#: Events after which a chain goes on in a new run, and groups in children. The server warns at
+#: 10,240.
 EVENTS = 8_000
 
 #: A worker that has not been heard of for so long is lost.
@@ -94,6 +98,7 @@ class TemporalDriver:
         self._alone = len(job.branches) == 1
         self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._slices = asyncio.Semaphore(SLICES_IN_FLIGHT)
+        self._width = job.settings.slice or SLICE_ONCE
         self._starting: list[asyncio.Task[Any]] = []
         self._running: dict[str, _Run] = {}
         self._late = frozenset(job.settings.late)
@@ -187,9 +192,13 @@ class TemporalDriver:
     async def gather(
         self, branches: Sequence[Branch], walk: Callable[[Branch], Awaitable[End]]
     ) -> list[End]:
-        """Walk narrow groups here, and slices of wide ones in children."""
-        slices = list(_sliced(branches))
-        if len(slices) <= 1:
+        """Walk narrow groups here, and slices of wide ones in children.
+
+        In a history that has become long no group is walked. Of a chain that is a member of a
+        group, or the body of a chord, the rest cannot go on in a new run.
+        """
+        slices = list(_sliced(branches, self._width))
+        if len(slices) <= 1 and not (self.settings.slice and _history_is_long()):
             return list(await asyncio.gather(*(walk(branch) for branch in branches)))
         ends = await asyncio.gather(*(self._slice(branches, part) for part in slices))
         return [end for part in ends for end in part]
@@ -241,8 +250,7 @@ class TemporalDriver:
         """Go on in a new run when the history has become long."""
         if not self._alone:
             return
-        info = workflow.info()
-        if info.is_continue_as_new_suggested() or info.get_current_history_length() > EVENTS:
+        if _history_is_long():
             raise ContinueWith(rest)
 
     # -- revoke
@@ -257,12 +265,17 @@ class TemporalDriver:
                 run.handle.cancel()
 
 
-def _sliced(branches: Sequence[Branch]) -> Iterator[slice]:
-    """Parts of at most ``SLICE`` tasks each; a branch is never cut."""
+def _history_is_long() -> bool:
+    info = workflow.info()
+    return info.is_continue_as_new_suggested() or info.get_current_history_length() > EVENTS
+
+
+def _sliced(branches: Sequence[Branch], width: int) -> Iterator[slice]:
+    """Parts of at most ``width`` tasks each; a branch is never cut."""
     start = weight = 0
     for position, branch in enumerate(branches):
         tasks = _tasks(branch.node)
-        if position > start and weight + tasks > SLICE:
+        if position > start and weight + tasks > width:
             yield slice(start, position)
             start, weight = position, 0
         weight += tasks

@@ -27,12 +27,14 @@ class Settings:
         late: names of tasks with ``acks_late``, which run again when their worker is lost.
         queues: Celery's queue to Temporal's task queue; queues that are not listed are served by
             the workflow's own task queue.
+        slice: tasks that one workflow runs side by side, None in canvases of the first release.
     """
 
     strict: bool = False
     time_limit: float | None = None
     late: tuple[str, ...] = ()
     queues: tuple[tuple[str, str], ...] = ()
+    slice: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -46,6 +48,7 @@ class Settings:
             time_limit=raw["time_limit"],
             late=tuple(raw["late"]),
             queues=tuple((queue, there) for queue, there in raw["queues"]),
+            slice=raw.get("slice"),
         )
 
 

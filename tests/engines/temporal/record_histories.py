@@ -40,7 +40,12 @@ CANVASES = {
     "replaced": (swapped_group.s(1) | total.s(), {}),
     "added_to_chord": (chord([extends.s(1), add.s(1)], total.s()), {}),
     "spawned": (group(add.s(1).set(link=[add.s(1)]), starts.s("/dev/null")), {}),
-    "wide": (chord([add.s(i) for i in range(9)], total.s()), {"SLICE": 4, "IN_FLIGHT": 2}),
+    "wide": (chord([add.s(i) for i in range(9)], total.s()), {"SLICE_ONCE": 4, "IN_FLIGHT": 2}),
+    "sliced": (chord([add.s(i) for i in range(9)], total.s()), {"SLICE": 4, "IN_FLIGHT": 2}),
+    "groups": (
+        chord([add.s(1)], chain(add.si(0, 1), *([group(add.s(1), add.s(2)), total.s()] * 3))),
+        {"EVENTS": 20},
+    ),
     "long": (chain(add.s(0), *(add.s(1) for _ in range(6))), {"EVENTS": 20}),
 }
 

@@ -64,6 +64,16 @@ def test_a_long_chain_goes_on_in_a_new_run(calls, monkeypatch):
     assert len(events) < 40
 
 
+def test_groups_of_a_long_history_are_walked_in_children(calls, monkeypatch):
+    monkeypatch.setattr(driver, "EVENTS", 40)
+    pair = [group(add.s(1), add.s(2)), total.s()]
+    canvas = chord([add.s(0), add.s(0)], chain(total.s(), *(pair * 4)))
+    result, _, children = workflows(calls, canvas)
+    # Each pair makes n into (n + 1) + (n + 2).
+    assert result.get(timeout=300) == 2 * (2 * (2 * (2 * 2 + 3) + 3) + 3) + 3
+    assert 0 < len(children) < 4
+
+
 def test_no_more_activities_than_allowed_are_in_flight(calls, monkeypatch):
     monkeypatch.setattr(driver, "IN_FLIGHT", 3)
     _, events, _ = workflows(calls, group(add.s(i) for i in range(10)))
