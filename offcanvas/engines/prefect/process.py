@@ -3,7 +3,8 @@
 A flow run whose worker was killed is run again from its beginning, by another worker. What the
 result backend knows tells the second run what the first has done:
 
-* before a task begins, its state is STARTED (as with Celery's ``task_track_started``);
+* before a task begins, its state is STARTED (as with Celery's ``task_track_started``), but for one
+  with ``acks_late``, which runs again whether it had begun or not;
 * a task that has ended has its state and result there, as ever;
 * what a state cannot tell (retries, replacements, canvases that the task has started) is kept as
   an entry of the journal, which is a result of its own name.
@@ -46,7 +47,8 @@ def run_task(raw: Mapping[str, Any]) -> dict[str, Any]:
             return known.to_json()
     task = app.tasks.get(call.name)
     ignored = task is None or call.signature["options"].get("ignore_result", task.ignore_result)
-    app.backend.store_result(call.task_id, None, states.STARTED)
+    if not getattr(task, "acks_late", False):
+        app.backend.store_result(call.task_id, None, states.STARTED)
     # The task sees what it was called with, the journal what stands for it.
     full = resolved(app, call)
     outcome = task_runtime.run_task(app, full, strict=raw["strict"], killed=True)

@@ -37,7 +37,8 @@ SUPPORT = walked(
             "walked by the same flow run, from the tenth generation on by one of their own"
         ),
         "results in the app's result backend": differs(
-            "tasks that run have the state STARTED, as with task_track_started"
+            "tasks that run have the state STARTED, as with task_track_started, unless they have "
+            "acks_late"
         ),
         "a worker that is killed": lowered(
             "after three missed heartbeats (15 s) another worker of the kit goes on with the "
