@@ -38,7 +38,7 @@ lint: $(VENV)/.ready  ## ruff, mypy and the import contracts
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > /dev/null || $(VENV)/bin/lint-imports --no-cache
 
-differential: $(VENV)/.ready  ## Run 5,000 random canvases on Celery and in memory (ON=temporal or prefect: there) and compare
+differential: $(VENV)/.ready  ## Run 5,000 random canvases on Celery and on all engines (ON="memory temporal": some), and compare
 	@$(PY) -m tests.differential $(ON)
 
 # The last but one release of Celery, with the kombu and redis-py of its day, and its test files.
@@ -55,7 +55,7 @@ $(OLDER)/.ready: $(VENV)/.ready tests/conformance/celery-5.6.txt
 	@rm -rf $(OLDER)/source/celery
 	@touch $@
 
-conformance: $(OLDER)/.ready  ## Run Celery's own canvas tests, unedited, on Temporal (ON=memory: there)
+conformance: $(OLDER)/.ready  ## Run Celery's own canvas tests, unedited, on Temporal (ON=prefect, memory or celery: there)
 	@ARGS='$(ARGS)' $(OLDER)/bin/python -m tests.conformance $(OLDER)/source $(or $(ON),temporal)
 
 kit-on-celery-5.6: $(OLDER)/.ready  ## Run the kit's own tests on Celery 5.6

@@ -5,7 +5,8 @@ recorder writes down later, after a wide fan-out much later. The worker therefor
 of task runs as a label on the flow run when it has ended, and `read_spans` waits until that many
 records are complete. Not all of them may ever be: of more than 10,000 events that wait for one of
 its services the server keeps none ("Subscription queue is full, dropping message" in its log;
-Prefect 3.8.8, seen with fan-outs of 5,000). What is there when nothing is added any more is given.
+Prefect 3.8.8, seen when it had stood still in a fan-out of 5,000). What is there when nothing is
+added any more is given.
 
 A record has the times of its first start and its end, retries and their delays included. It has
 no time of queueing: a mapped task becomes known when a thread of its flow's task runner takes it.
@@ -33,7 +34,7 @@ from shared.contract import TaskSpan
 from shared.lanes import on_lanes
 
 PAGE = 200  # the server gives no more at a time
-STANDSTILL_SECONDS = 200.0  # a server on SQLite was seen to wait a minute, and again, for a lock
+STANDSTILL_SECONDS = 200.0  # a stock server on SQLite may stand still for a minute, and again
 POLL_SECONDS = 0.25
 
 

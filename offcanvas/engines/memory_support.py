@@ -21,8 +21,5 @@ SUPPORT = walked(
             "there is none: what runs ends with this process; with reroute, a task whose own "
             "process dies fails with WorkerLostError"
         ),
-        "fails: an empty chain where a task has to be": differs(
-            "it is left out; for the body of a chord it is refused"
-        ),
     }
 )

@@ -149,6 +149,9 @@ _WALKED = {
     "hang: one chain for a header, around one group, empty or with a chord in it": _ANSWERS,
     "hang: a group of chords and others at the end of a part of a header": _ANSWERS,
     "hang: a failed chord with a chord for a body, inside a canvas": _ANSWERS,
+    "fails: an empty chain where a task has to be": differs(
+        "it is left out; for the body of a chord it is refused"
+    ),
     "lost: callbacks that follow self.replace(group) in a chain": differs("they are fired"),
 }
 

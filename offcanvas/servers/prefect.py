@@ -26,7 +26,7 @@ def prefect(*, postgresql: bool = False) -> Server:
     server is busy with the events of a wide flow long after the flow has ended. Its flush
     interval stays as it is; changing it makes runs hang.
 
-    On SQLite it is started by ``prefect_server``, which says why.
+    On SQLite it is started by ``prefect_server``, which says what is different and why.
 
     Raises:
         ServerError: PostgreSQL is asked for and not installed, or did not come up.

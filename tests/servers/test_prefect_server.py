@@ -1,4 +1,4 @@
-"""Garbage that SQLite cannot let go of yet holds up no thread but the one that collects it."""
+"""What is different about our Prefect server on SQLite: garbage, and who has the lock."""
 
 import subprocess
 import sys
@@ -58,5 +58,45 @@ SCENE = textwrap.dedent(
 )
 def test_who_holds_the_lock_is_not_held_up_by_garbage(tmp_path, collected, said):
     command = [sys.executable, "-c", SCENE, str(tmp_path / "one.db"), collected]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert told.stdout.strip() == said
+
+
+READER = textwrap.dedent(
+    """
+    import asyncio, os, sqlite3, sys
+
+    os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = f"sqlite+aiosqlite:///{sys.argv[1]}"
+    if sys.argv[2] == "turns":
+        from offcanvas.servers import prefect_server
+
+        prefect_server.take_turns()
+
+    import sqlalchemy as sa
+    from prefect.server.database import provide_database_interface
+
+    async def main():
+        db = provide_database_interface()
+        other = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+        async with db.session_context(begin_transaction=True) as session:
+            await session.execute(sa.text("SELECT 1"))
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                print(error)
+            else:
+                print("the lock is free")
+                other.execute("ROLLBACK")
+
+    asyncio.run(main())
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("begun", "said"), [("turns", "database is locked"), ("as ever", "the lock is free")]
+)
+def test_a_transaction_that_has_only_read_has_the_lock(tmp_path, begun, said):
+    command = [sys.executable, "-c", READER, str(tmp_path / "one.db"), begun]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert told.stdout.strip() == said

@@ -28,6 +28,7 @@ from prefect.states import Cancelling
 
 from offcanvas.canvas.rules import result_id
 from offcanvas.engines.prefect.job import DEPLOYMENT, FLOW, REVOKE, TAG, Job
+from offcanvas.engines.prefect.patience import SETTINGS
 from offcanvas.engines.prefect.title import title
 from offcanvas.engines.walker import Branch
 from offcanvas.errors import EngineError, EngineUnavailable
@@ -81,6 +82,7 @@ class Caller:
             url,
             api_key=api.key.get_secret_value() if api.key else None,
             auth_string=api.auth_string.get_secret_value() if api.auth_string else None,
+            httpx_settings=SETTINGS,
         )
         self._deployment_id: UUID | None = None
         with in_one_line(self.url):

@@ -42,6 +42,7 @@ import anyio.abc
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
@@ -49,6 +50,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from offcanvas.engines.prefect.deployments import WORKER_TYPE
 from offcanvas.engines.prefect.flow import canvas
+from offcanvas.engines.prefect.patience import make_patient
 from offcanvas.engines.prefect.sweep import give_back_lost
 from offcanvas.engines.prefect.work import resident
 
@@ -195,7 +197,9 @@ def serve(
     failed: list[BaseException] = []
 
     async def work() -> None:
-        async with resident(app, count, settings or {}):
+        # One client for the worker and all flow runs, where Prefect would open one for each.
+        async with resident(app, count, settings or {}), AsyncClientContext() as clients:
+            make_patient(clients.client)
             ready()
             await _work(CanvasWorker(work_pool, heartbeat), stop, grace)
 
