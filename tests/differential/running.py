@@ -44,6 +44,10 @@ class CeleryWorker:
             )
         sentinel.delay().get(timeout=300, interval=0.02)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def blocks(self):
         """Whether it does nothing at all for five seconds, asleep all the while."""
         process = psutil.Process(self._process.pid)

@@ -41,3 +41,15 @@ def test_the_comparison_can_fail(worker):
     assert real.answers == {'returns ["echo", [1], {}]'}
     assert real.ran == Counter(["echo(1)"])
     assert on_memory(specs.Example(specs.Call("echo", (2,))), worker).differences(real)
+
+
+def test_a_celery_worker_that_blocks_for_ever_is_replaced(worker):
+    chunks = specs.Items("chunks", (0, 1))
+    group = specs.Many("group", (specs.Call("swap_group", immutable=True), specs.Call("echo")))
+    header = (specs.Many("chain", (chunks, group), "raw"), specs.Items("starmap", (3,)))
+    blocking = specs.Example(specs.Chorded(header, specs.Call("echo")))
+    before = worker.pid
+    assert on_celery(blocking, worker).answers == {"waits for ever"}
+    assert worker.pid != before
+    real = on_celery(specs.Example(specs.Call("echo", (1,))), worker)
+    assert real.answers == {'returns ["echo", [1], {}]'}
