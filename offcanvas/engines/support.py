@@ -141,8 +141,8 @@ _WALKED = {
         "Reject ends the task like Ignore; there is no queue to requeue to"
     ),
     "a result that the serializer refuses": differs(
-        "the task fails and the chain stops; Celery has sent an immutable next step by then, and in a "
-        "chord's header its worker may wait for the rest for ever, taking no further task"
+        "the task fails and the chain stops; Celery has sent an immutable next step by then, and "
+        "in a chord's header its worker may wait for the rest for ever, taking no further task"
     ),
     "hang: a failed chain that ends in a group (celery/celery#4004, #6437)": _ANSWERS,
     "hang: an empty group for the body of a chord": _ANSWERS,
