@@ -4,7 +4,8 @@
     .venv/bin/python -m comparisons.readme
 
 Rewrites what stands between the two markers of README.md, and docs/images/report.png by headless
-Chromium. Nothing is written unless all of it can be.
+Chromium. Nothing is written unless all of it can be. With `--page docs/comparisons.md` it is the
+figures of that page, without a picture.
 """
 
 from __future__ import annotations
@@ -52,14 +53,21 @@ def readme(
     note: Annotated[
         str, typer.Option(help="What else the reader has to know about the machine.")
     ] = "",
+    page: Annotated[
+        Path | None, typer.Option(help="Whose figures to rewrite, if not the README's.")
+    ] = None,
 ) -> None:
-    """Rewrite the figures between the markers of README.md, and the picture of the report."""
+    """Rewrite the figures between the markers of a page, and the README's picture of the report."""
     found = read_results(results / "results.json")
-    page = with_figures(PAGE.read_text(encoding="utf-8"), figures(found, note))
-    picture = picture_of(results / "report.html")
-    PICTURE.write_bytes(picture)
-    write_whole(PAGE, page)
-    typer.echo(f"{PAGE.name}: {len(found['runs'])} runs of {found['created'][:10]}")
+    written = page or PAGE
+    try:
+        text = with_figures(written.read_text(encoding="utf-8"), figures(found, note))
+    except FileNotFoundError:
+        raise UsageError(f"{written}: no such file") from None
+    if page is None:
+        PICTURE.write_bytes(picture_of(results / "report.html"))
+    write_whole(written, text)
+    typer.echo(f"{written.name}: {len(found['runs'])} runs of {found['created'][:10]}")
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -127,7 +135,7 @@ def with_figures(page: str, block: str) -> str:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end) or page.count(BEGIN) + page.count(END) != 2:
-        raise UsageError(f"{PAGE.name}: the markers are missing: {BEGIN} and {END}")
+        raise UsageError(f"the markers are missing from the page: {BEGIN} and {END}")
     return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
 
 

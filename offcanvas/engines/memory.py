@@ -88,10 +88,15 @@ class MemoryDriver:
         self.app = app
         self.loop = loop
         self.strict = strict
+        self._revoked: set[str] = set()
 
     async def run_task(self, call: TaskCall) -> TaskOutcome:
-        """Run the task now, and let the others take their turn."""
+        """Run the task now, unless it has been revoked, and let the others take their turn."""
+        if call.task_id in self._revoked:
+            return task_runtime.revoke(self.app, call, "revoked")
         outcome = task_runtime.run_task(self.app, call, strict=self.strict)
+        for one in outcome.revoked:
+            self._revoked.update(one["ids"])
         await Sleep(0)
         return outcome
 

@@ -95,9 +95,10 @@ class PoolTarget:
 
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """Tasks of these ids that have not begun will not run; others end if ``terminate``."""
-        self._loop.call_soon_threadsafe(self._revoke, ids, terminate)
+        self._loop.call_soon_threadsafe(self.tell_revoked, ids, terminate)
 
-    def _revoke(self, ids: Sequence[str], terminate: bool) -> None:
+    def tell_revoked(self, ids: Sequence[str], terminate: bool) -> None:
+        """``revoke``, on the loop."""
         self.revoked.update(ids)
         for task_id in ids if terminate else ():
             if task_id in self.at_work:
@@ -137,12 +138,15 @@ class PoolDriver:
             return await self._do(process.revoke_task, raw)
         running = target.at_work[call.task_id] = asyncio.create_task(self._attempt(call, raw))
         try:
-            return TaskOutcome.from_json(await running)
+            outcome = TaskOutcome.from_json(await running)
         except asyncio.CancelledError:  # by a revoke; walks themselves are never cancelled
             return await self._do(process.revoke_task, {**raw, "terminated": True})
         finally:
             if target.at_work.get(call.task_id) is running:
                 del target.at_work[call.task_id]
+        for one in outcome.revoked:
+            target.tell_revoked(one["ids"], one["terminate"])
+        return outcome
 
     async def _attempt(self, call: TaskCall, raw: Mapping[str, Any]) -> dict[str, Any]:
         while True:

@@ -45,6 +45,7 @@ class Sink:
         self.strict = strict
         self.spawned: list[dict[str, Any]] = []
         self.parts: list[dict[str, Any]] = []
+        self.revoked: list[dict[str, Any]] = []
         self.passed_on = False
         self.retry: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
         self.replacement: dict[str, Any] | None = None
@@ -126,7 +127,12 @@ class Sink:
         return result
 
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
-        """Nothing: Celery's handling of failed group bodies revokes what will never run."""
+        """Note what a task revokes; it is told when the task has ended.
+
+        Celery's own handling of a failed group for a body revokes what will never run anyway.
+        """
+        if self.call is not None:
+            self.revoked.append({"ids": list(ids), "terminate": terminate})
 
     def replace(self, task: Any, signature: Any) -> None:
         """``self.replace`` has frozen its signature with the task's id."""
@@ -137,7 +143,11 @@ class Sink:
     def outcome(self, task: Any, traced: Any) -> TaskOutcome:
         """What the tracer's answer and the collected calls come to."""
         state = SUCCESS if traced.info is None else traced.info.state
-        common: dict[str, Any] = {"spawned": tuple(self.spawned), "parts": tuple(self.parts)}
+        common: dict[str, Any] = {
+            "spawned": tuple(self.spawned),
+            "parts": tuple(self.parts),
+            "revoked": tuple(self.revoked),
+        }
         if state == states.RETRY and self.retry is not None:
             signature, options = self.retry
             assert self.call is not None  # noqa: S101  # a retry is of a call

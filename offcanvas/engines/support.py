@@ -128,7 +128,7 @@ _ANSWERS = differs("the caller gets the failure, or the value, instead of waitin
 _WALKED = {
     "option: serializer": differs("everything is carried as JSON"),
     "option: extra": differs("headers reach the request; there is no broker to read the others"),
-    "in a task: result.revoke()": differs("revokes nothing; revoke from outside of tasks"),
+    "in a task: result.revoke()": differs("is told when the task that revokes has ended"),
     "values of other serializers": unsupported(
         "everything is carried as JSON; use the JSON serializer"
     ),

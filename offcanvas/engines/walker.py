@@ -210,9 +210,10 @@ class TaskOutcome:
     """What one attempt came to, as plain JSON.
 
     ``spawned`` are branches that the task's code, its callbacks and errbacks have started;
-    ``parts`` are branches added to the running chord. For RETRY, ``retry`` is the next signature
-    and ``delay`` the seconds to wait; for REPLACED, ``replacement`` is a planned and frozen node in
-    wire form.
+    ``parts`` are branches added to the running chord; ``revoked`` what it has revoked, each with
+    ``ids`` and ``terminate``, which is for the driver to see to. For RETRY, ``retry`` is the next
+    signature and ``delay`` the seconds to wait; for REPLACED, ``replacement`` is a planned and
+    frozen node in wire form.
     """
 
     state: str
@@ -220,6 +221,7 @@ class TaskOutcome:
     error: ErrorWire | None = None
     spawned: tuple[dict[str, Any], ...] = ()
     parts: tuple[dict[str, Any], ...] = ()
+    revoked: tuple[dict[str, Any], ...] = ()
     retry: dict[str, Any] | None = None
     delay: float = 0.0
     replacement: dict[str, Any] | None = None
@@ -231,7 +233,7 @@ class TaskOutcome:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> TaskOutcome:
         """The outcome that ``to_json`` wrote."""
-        listed = {name: tuple(raw.get(name, ())) for name in ("spawned", "parts")}
+        listed = {name: tuple(raw.get(name, ())) for name in ("spawned", "parts", "revoked")}
         return cls(**{**raw, **listed})
 
 

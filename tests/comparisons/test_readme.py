@@ -99,6 +99,20 @@ def test_misuse_is_one_line_and_writes_nothing(
     assert (readme.PAGE.read_text(encoding="utf-8"), readme.PICTURE.read_bytes()) == before
 
 
+def test_another_page_has_figures_and_no_picture(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{readme.BEGIN}\n{readme.END}\nafter\n", encoding="utf-8")
+    results = as_json(comparison(MAKESPANS))
+    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    before = readme.PICTURE.read_bytes()
+    for name, status in (page, 0), (tmp_path / "none.md", 2):
+        with pytest.raises(SystemExit) as ended:
+            run(readme.app, "readme", ["--results", str(tmp_path), "--page", str(name)])
+        assert ended.value.code == status
+    assert readme.figures(results) in page.read_text(encoding="utf-8")
+    assert readme.PICTURE.read_bytes() == before
+
+
 @pytest.mark.browser
 def test_page_and_picture_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chromium()

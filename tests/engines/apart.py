@@ -153,6 +153,11 @@ def sleeps(path, seconds=60):
 
 
 @app.task
+def revokes(ids):
+    app.control.revoke(ids)
+
+
+@app.task
 def big(size):
     return "x" * size
 

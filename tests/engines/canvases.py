@@ -6,6 +6,7 @@ fixture `on_engine`, which runs a canvas to its end, with all it starts, and giv
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from celery import chain, chord, group
@@ -18,6 +19,7 @@ from tests.engines.apart import (
     flaky,
     ignored,
     now,
+    revokes,
     sleeps,
     starts,
     swapped,
@@ -116,6 +118,12 @@ class Canvases:
         outcome = on_engine(chain(add.s(1), add.s(1)), expires=-1)
         assert isinstance(outcome.error, TaskRevokedError)
 
+    def test_a_task_revokes_what_comes_after_it(self, on_engine, path):
+        later = write.si("ran", path=path).set(task_id="later")
+        outcome = on_engine(chain(revokes.si(["later"]), add.si(1), later))
+        assert isinstance(outcome.error, TaskRevokedError)
+        assert not Path(path).exists()
+
 
 def get(result):
     return result.get(timeout=300, interval=0.02)
@@ -140,6 +148,13 @@ class Rerouted:
     def test_a_canvas_is_revoked(self, rerouted, tmp_path):
         result = sleeps.apply_async((str(tmp_path / "ran"),), countdown=8)
         result.revoke()
+        with pytest.raises(TaskRevokedError):
+            get(result)
+        assert not (tmp_path / "ran").exists()
+
+    def test_a_task_revokes_another_canvas(self, rerouted, tmp_path):
+        result = sleeps.apply_async((str(tmp_path / "ran"),), countdown=15)
+        get(revokes.delay([result.id]))
         with pytest.raises(TaskRevokedError):
             get(result)
         assert not (tmp_path / "ran").exists()

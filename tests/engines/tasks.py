@@ -59,6 +59,11 @@ def new_errback(request, exc, traceback):
 
 
 @app.task
+def revokes(ids):
+    app.control.revoke(ids)
+
+
+@app.task
 def note(*args):
     noted.append(("note", *args))
 

@@ -21,6 +21,7 @@ from tests.engines.tasks import (
     note,
     noted,
     old_errback,
+    revokes,
     starts,
     swapped,
     swapped_group,
@@ -179,6 +180,13 @@ def test_ignore_leaves_the_caller_waiting():
     assert noted == []
     with pytest.raises(NeverFinishes):
         outcome.get()
+
+
+def test_a_task_revokes_what_comes_after_it():
+    later = note.si("ran").set(task_id="later")
+    with pytest.raises(TaskRevokedError, match="revoked"):
+        run(chain(revokes.si(["later"]), add.si(1), later)).get()
+    assert noted == [("add", 1, 1)]
 
 
 def test_expired_tasks_are_revoked():

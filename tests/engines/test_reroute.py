@@ -132,6 +132,15 @@ def test_revoked_tasks_do_not_run(rerouted, tmp_path):
     assert not path.exists()
 
 
+def test_a_task_revokes_others(rerouted, tmp_path):
+    path = tmp_path / "ran"
+    result = rerouted.write.apply_async(("ran",), {"path": str(path)}, countdown=10)
+    get(rerouted.revokes.delay([result.id]))
+    with pytest.raises(TaskRevokedError):
+        get(result)
+    assert not path.exists()
+
+
 def test_running_tasks_are_terminated(rerouted, tmp_path):
     path = str(tmp_path / "begun")
     result = rerouted.sleeps.delay(path)

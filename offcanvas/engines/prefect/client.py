@@ -6,9 +6,9 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import httpx
@@ -186,15 +186,7 @@ class Caller:
 
     def _open(self, tag: str) -> Iterator[FlowRun]:
         offset = 0
-        while page := self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(
-                tags=FlowRunFilterTags(all_=[tag]),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_OPEN))),
-            ),
-            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
-            limit=PAGE,
-            offset=offset,
-        ):
+        while page := self.client.read_flow_runs(**still_open(tag), offset=offset):
             yield from page
             offset += len(page)
 
@@ -210,15 +202,15 @@ class Caller:
         As with Celery, where a revoke goes to every worker: only the plan knows where a task is.
         ``flow_runs`` are those that are known to have them; without any, all are told.
         """
-        message = json.dumps({"ids": list(ids), "terminate": terminate})
+        message = {"ids": list(ids), "terminate": terminate}
         targets = list(flow_runs) or self.ask(lambda: [run.id for run in self._open(TAG)])
         for target in dict.fromkeys(targets):
             # It may have ended, and been deleted, meanwhile.
             with suppress(ObjectNotFound):
                 self.ask(lambda target=target: self._tell(target, message))  # type: ignore[misc]
 
-    def _tell(self, flow_run_id: UUID, message: str) -> None:
-        self.client.create_flow_run_input(flow_run_id, f"{REVOKE}-{uuid.uuid4().hex}", message)
+    def _tell(self, flow_run_id: UUID, message: Mapping[str, Any]) -> None:
+        self.client.create_flow_run_input(flow_run_id, *as_input(message))
 
     def ask(self, question: Callable[[], T]) -> T:
         """What ``question`` answers.
@@ -228,6 +220,23 @@ class Caller:
         """
         with in_one_line(self.url):
             return question()
+
+
+def still_open(tag: str) -> dict[str, Any]:
+    """Arguments of ``read_flow_runs``: a page of flow runs with this tag that have not ended."""
+    return {
+        "flow_run_filter": FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[tag]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(_OPEN))),
+        ),
+        "sort": FlowRunSort.EXPECTED_START_TIME_ASC,
+        "limit": PAGE,
+    }
+
+
+def as_input(message: Mapping[str, Any]) -> tuple[str, str]:
+    """Key and value of the input by which a flow run is told what was revoked."""
+    return f"{REVOKE}-{uuid.uuid4().hex}", json.dumps(message)
 
 
 def _result_tags(node: Node) -> list[str]:

@@ -58,6 +58,7 @@ class PrefectDriver:
         flow_run_id: of the flow run.
         start: starts a flow run of its own for a job.
         refresh: asks whether tasks have been revoked, and calls ``revoke``.
+        tell: tells all flow runs, this one too, what a task has revoked.
 
     Attributes:
         again: an earlier run of this flow run was cut short; what it has done is not done twice.
@@ -71,6 +72,7 @@ class PrefectDriver:
         *,
         start: Callable[[Job], Awaitable[None]],
         refresh: Callable[[], Awaitable[object]],
+        tell: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         self.again = False
         self.revoked: set[str] = set()
@@ -80,6 +82,7 @@ class PrefectDriver:
         self._flow_run_id = flow_run_id
         self._start = start
         self._refresh = refresh
+        self._tell = tell
         self._slots = asyncio.Semaphore(work.slots)
         self._trees: set[asyncio.Task[Any]] = set()
         self._records: dict[str, Record] = {}
@@ -97,6 +100,8 @@ class PrefectDriver:
             await events_sent()
             record = self._records.get(call.task_id) or Record(call, self._before(call))
             outcome = await record.attempt(lambda: self._attempt(call))
+        for one in outcome.revoked:
+            await self._tell(one)
         if outcome.state == RETRY:
             self._records[call.task_id] = record
         else:

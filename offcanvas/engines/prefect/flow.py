@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,10 @@ from prefect import flow, get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
+from offcanvas.engines.prefect.client import as_input, still_open
 from offcanvas.engines.prefect.driver import PrefectDriver
 from offcanvas.engines.prefect.job import FLOW, REVOKE, TAG, Job
 from offcanvas.engines.prefect.record import state_of
@@ -57,7 +60,9 @@ async def _walk(app: str, job: str, run: FlowRun) -> State[Any]:
         async def start(other: Job) -> None:
             await start_elsewhere(client, run, other.to_text(work.app), other)
 
-        driver = PrefectDriver(work, given, run.id, start=start, refresh=inbox.look)
+        driver = PrefectDriver(
+            work, given, run.id, start=start, refresh=inbox.look, tell=inbox.tell
+        )
         inbox.driver = driver
         # What the engine has of this run was read before the server counted it.
         driver.again = (await inbox.ask()).run_count > 1
@@ -118,6 +123,18 @@ class _Inbox:
             await self.ask()
         except httpx.HTTPError as error:
             log.warning("could not ask whether anything was revoked: %r", error)
+
+    async def tell(self, revoked: Mapping[str, Any]) -> None:
+        """Tell every canvas that runs, as with Celery, where a revoke goes to every worker."""
+        self.driver.revoke(revoked["ids"], terminate=revoked["terminate"])
+        offset = 0
+        while page := await self._client.read_flow_runs(**still_open(TAG), offset=offset):
+            for run in page:
+                if run.id != self._flow_run_id:
+                    # It may have ended, and been deleted, meanwhile.
+                    with suppress(ObjectNotFound):
+                        await self._client.create_flow_run_input(run.id, *as_input(revoked))
+            offset += len(page)
 
     async def ask(self) -> FlowRun:
         """Tell the driver what is there; returns the flow run as it is now."""

@@ -97,7 +97,7 @@ def _recalled(app: Celery, call: TaskCall, raw: Mapping[str, Any]) -> TaskOutcom
 
 def _is_more_than_a_state(outcome: TaskOutcome) -> bool:
     ended = outcome.state in {SUCCESS, FAILURE, REVOKED}
-    return not ended or bool(outcome.spawned or outcome.parts)
+    return not ended or bool(outcome.spawned or outcome.parts or outcome.revoked)
 
 
 def _keep(app: Celery, entry: str, outcome: TaskOutcome) -> None:

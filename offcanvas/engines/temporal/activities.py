@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from offcanvas.engines.processes import process
 from offcanvas.engines.processes.attempt import attempt
 from offcanvas.engines.processes.pool import Pool, ProcessLostError
+from offcanvas.engines.temporal.client import revoke
 from offcanvas.engines.temporal.driver import BEAT
 from offcanvas.engines.temporal.job import FAIL_CHORD, LOSE_TASK, REVOKE_TASK, STORE_FAILURES
 from offcanvas.engines.temporal.payload import pack, unpack
@@ -61,6 +62,8 @@ class Activities:
                 outcome = await attempt(self.app, self._pool(), call, given, patient=_worker_stops)
             except ProcessLostError as error:
                 raise ApplicationError(str(error), type=type(error).__name__) from error
+            for one in outcome.get("revoked", ()):
+                await revoke(activity.client(), one["ids"], terminate=one["terminate"])
         return pack(outcome)
 
     def _pool(self) -> Pool:
