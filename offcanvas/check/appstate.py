@@ -13,6 +13,7 @@ from typing import Any
 
 from offcanvas.engines.celery import PRIVATE
 from offcanvas.engines.environment import CELERY_ADDRESSES
+from offcanvas.engines.settings import change_settings
 
 
 class AppState:
@@ -33,7 +34,7 @@ class AppState:
     def put(self) -> None:
         """Give the app what was remembered."""
         app = self._app
-        app.conf.update(self._settings)
+        change_settings(app, self._settings)
         for name, setting in self._environment.items():
             os.environ.pop(name, None)
             if setting is not None:

@@ -25,6 +25,7 @@ from offcanvas.engines.outcome import outcome_of
 from offcanvas.engines.prepare import vet
 from offcanvas.engines.private_results import backend_set_aside
 from offcanvas.engines.rest import come_to_rest
+from offcanvas.engines.settings import change_settings
 from offcanvas.errors import EngineUnavailable
 from offcanvas.servers import Server, ServerError, redis
 from offcanvas.servers.base import leashed, stop_process_group
@@ -162,14 +163,14 @@ def configured(app: Any, url: str) -> Iterator[None]:
     settings = _settings(app, url)
     before = {name: app.conf.get(name) for name in settings}
     with without(*CELERY_ADDRESSES), backend_set_aside(app):
-        app.conf.update(settings)
+        change_settings(app, settings)
         app._after_fork()  # noqa: SLF001  # Celery's own way to drop its pools of connections
         backend = app.backend
         try:
             yield
         finally:
             let_go(backend)
-            app.conf.update(before)
+            change_settings(app, before)
             app._after_fork()  # noqa: SLF001  # as above
 
 

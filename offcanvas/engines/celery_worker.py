@@ -18,10 +18,11 @@ def main() -> None:
     given: dict[str, Any] = json.loads(sys.argv[1])
     sys.path[:] = given["path"]
     from offcanvas.engines.recorder import record_if_asked
+    from offcanvas.engines.settings import change_settings
 
     module, _, name = given["app"].partition(":")
     app: Any = getattr(import_module(module), name)
-    app.conf.update(given["settings"])
+    change_settings(app, given["settings"])
     app.set_default()
     record_if_asked()
     app.worker_main(["worker", *given["arguments"]])

@@ -14,6 +14,7 @@ from celery.backends.filesystem import FilesystemBackend
 from kombu.utils.encoding import ensure_bytes
 
 from offcanvas.engines.environment import CELERY_ADDRESSES, without
+from offcanvas.engines.settings import change_settings
 from offcanvas.servers.base import private_folder
 
 
@@ -34,11 +35,12 @@ def private_results(app: Any) -> Iterator[None]:
     before = app.conf.get("result_backend")
     try:
         with without(*CELERY_ADDRESSES), backend_set_aside(app):
-            app.conf.result_backend = f"{__name__}:{WholeFiles.__name__}+file://{folder}"
+            ours = f"{__name__}:{WholeFiles.__name__}+file://{folder}"
+            change_settings(app, {"result_backend": ours})
             try:
                 yield
             finally:
-                app.conf.result_backend = before
+                change_settings(app, {"result_backend": before})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

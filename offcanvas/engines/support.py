@@ -103,6 +103,7 @@ OLDER = (
     "Celery 5.6 only: a chord in a group with a chain for its body hangs (celery/celery#6734)",
     "Celery 5.6 only: callbacks of a task that a chain replaces are called twice",
     "Celery 5.6 only: an errback that raises takes the others with it (celery/celery#10214)",
+    "Celery 5.6 only: chains with a group of one or none, or three (celery/celery#9772)",
 )
 
 FEATURES = (*NODES, *OPTIONS, *BEHAVIOUR, *DEVIATIONS, *HANGS, *OLDER)

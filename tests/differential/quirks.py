@@ -335,8 +335,29 @@ QUIRKS = (
 )
 
 
+def _groups_in_chains(example):
+    """Chains with groups of one or none, or with three; a chord's body is the rest of a chain."""
+    for part in parts_of(example.canvas):
+        if isinstance(part, Many) and part.word == "group" and len(part.parts) < 2:
+            return True
+        if isinstance(part, Many) and part.word == "chain":
+            groups = [step for step in _spliced(part) if isinstance(step, Many | Chorded)]
+            if not part.parts or len(groups) > 2:
+                return True
+        if isinstance(part, Chorded) and len(part.header) < 2:
+            return True
+        if isinstance(part, Items) and part.word == "chunks":
+            return True
+    return False
+
+
 #: Celery's own until 5.7.
 OLDER = (
+    Quirk(
+        "Celery 5.6 only: chains with a group of one or none, or three (celery/celery#9772)",
+        _groups_in_chains,
+        lambda _real, _mine: True,
+    ),
     Quirk(
         "Celery 5.6 only: callbacks of a task that a chain replaces are called twice",
         lambda example: uses(example.canvas, "swap_chain"),

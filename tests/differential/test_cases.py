@@ -161,6 +161,17 @@ CASES = {
 
 #: celery/celery#6734, mended in 5.7.
 HANGS_ON_5_6 = {"chain in a chord in a group"}
+#: Groups in chains and in headers that 5.7 plans in another way than 5.6.
+OTHERWISE_ON_5_6 = {
+    "errback of a header with a group inside",
+    "errback of a header with a group and a chord inside",
+    "four groups",
+    "a group of one in a group of one",
+    "the same before a task",
+    "a chain that starts with nothing in groups for a body",
+    "a group of chords for the body of a chord in a header",
+    "a group of chords at the end of a chain in a header, beside a failure",
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -171,6 +182,9 @@ def test_memory_does_what_celery_does(worker, name):
     if VERSION < (5, 7) and name in HANGS_ON_5_6:
         assert real.answers == {"waits for ever"}
         assert mine.ran == real.ran
+        return
+    if VERSION < (5, 7) and name in OTHERWISE_ON_5_6:
+        assert mine.differences(real)
         return
     assert real.ran or real.answers != {"waits for ever"}
     assert mine.differences(real) == []

@@ -12,6 +12,7 @@ from offcanvas.engines.prefect import process as here
 from offcanvas.engines.processes import process
 from offcanvas.engines.processes.attempt import attempt
 from offcanvas.engines.processes.pool import Pool, ProcessLostError, process_pool
+from offcanvas.engines.settings import change_settings
 from offcanvas.engines.walker import ChordFailure, ErrorWire, TaskCall, TaskOutcome
 from offcanvas.errors import BadTarget
 
@@ -77,7 +78,7 @@ def load(target: str, settings: Mapping[str, Any]) -> Celery:
         app: Any = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadTarget(f"{target} leads to no Celery app: {error}") from error
-    app.conf.update(settings)
+    change_settings(app, settings)
     app.loader.import_default_modules()
     app.finalize()
     kept = app.conf.result_backend

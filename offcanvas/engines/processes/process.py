@@ -23,6 +23,7 @@ from celery.fixups.django import DjangoFixup
 
 from offcanvas.engines import task_runtime
 from offcanvas.engines.processes.reference import resolved, shortened
+from offcanvas.engines.settings import change_settings
 from offcanvas.engines.walker import ChordFailure, TaskCall
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def enter(
     os.environ.update(environment)
     module, _, name = target.partition(":")
     app: Any = getattr(import_module(module), name)
-    app.conf.update(settings)
+    change_settings(app, settings)
     app._backend_cache = None  # noqa: SLF001  # a backend made during import has older settings
     app._local.__dict__.pop("backend", None)  # noqa: SLF001  # likewise
     app.loader.init_worker()
