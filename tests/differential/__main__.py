@@ -17,13 +17,12 @@ import sys
 import time
 import warnings
 
-from hypothesis import HealthCheck, find, settings
-from hypothesis.errors import HypothesisException
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from tests.differential import running, specs
+from tests.differential import running
 from tests.differential.compare import ENGINES, compared, drawn, engines
+from tests.differential.reduce import reduced
 
 #: Divergences that look alike are shrunk once, and not more than this many kinds.
 KINDS = 10
@@ -90,9 +89,8 @@ def _report(names, number, count, seconds, rows, diverging, shrunk):
 
 
 def _shrunk(found, worker, elsewhere):
-    """The smallest that diverges in the same way."""
+    """A smaller example that diverges in the same way."""
     name, kind = found[0].engine, found[0].kind()
-    least = min(found, key=lambda one: len(repr(one.example)))
     there = [engine for engine in elsewhere if engine.name == name]
 
     def again(example):
@@ -102,13 +100,8 @@ def _shrunk(found, worker, elsewhere):
         one = again(example)
         return one.diverges and one.kind() == kind
 
-    limits = settings(
-        max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
-    try:
-        return again(find(specs.examples, alike, settings=limits))
-    except HypothesisException:
-        return least
+    least = min(found, key=lambda one: len(repr(one.example)))
+    return again(reduced(least.example, alike))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,9 @@ def _chords(spec):
                     yield step.parts, Many("chain", tuple(steps[place + 1 :]))
                 elif isinstance(step, Chorded):
                     yield step.header, step.body
+                    # A group for a body, with something after it, is the header of a chord.
+                    for members in _groups_at_the_end(step.body):
+                        yield members, Many("chain", tuple(steps[place + 1 :]))
 
 
 def _spliced(chain):
@@ -241,6 +244,25 @@ def _around_a_hanging_group(spec):
             return False
 
 
+def _empty_header_in_header(example):
+    """A chord with nothing in its header, in the header of a chord around it, and a task fails."""
+    inside = (
+        inner for header, _ in _chords(example.canvas) for one in header for inner in parts_of(one)
+    )
+    empty = (
+        part for part in inside if isinstance(part, Chorded) and all(map(_no_task, part.header))
+    )
+    return _fails(example) and any(empty)
+
+
+def _only_errbacks_more(real, mine):
+    """Celery has fired fewer errbacks; all else is the same."""
+    more = _more(real, mine)
+    errbacks = ("errback(", 'note("<')
+    same = bool(real.answers & mine.answers)
+    return same and bool(more) and all(one.startswith(errbacks) or one == STORED for one in more)
+
+
 def _empty_body_in_header(example):
     """A chord without a body to wait for, in a header of a chord around it."""
     chords = (part for part in parts_of(example.canvas) if isinstance(part, Chorded))
@@ -325,6 +347,11 @@ QUIRKS = (
         "hang: a failed chord with a chord for a body, inside a canvas",
         _failed_with_a_chord_for_a_body,
         _waits_for_ever,
+    ),
+    Quirk(
+        "lost: errbacks around a chord with an empty header, inside a header",
+        _empty_header_in_header,
+        _only_errbacks_more,
     ),
     Quirk("a result that the serializer refuses", _chunks_in_a_chain, _sent_before_it_failed),
     Quirk(

@@ -4,11 +4,14 @@ import os
 from collections import Counter
 
 import pytest
+from celery import VERSION
 from hypothesis import HealthCheck, event, given, settings
 
 from tests.differential import specs
+from tests.differential.compare import compared
 from tests.differential.observe import on_celery, on_memory
 from tests.differential.quirks import explained
+from tests.differential.reduce import reduced
 
 EXAMPLES = int(os.environ.get("OFFCANVAS_EXAMPLES", "200"))
 
@@ -53,3 +56,53 @@ def test_a_celery_worker_that_blocks_for_ever_is_replaced(worker):
     assert worker.pid != before
     real = on_celery(specs.Example(specs.Call("echo", (1,))), worker)
     assert real.answers == {'returns ["echo", [1], {}]'}
+
+
+LOST = "lost: errbacks around a chord with an empty header, inside a header"
+OLD, STORED = specs.Call("note", ("old",)), specs.Call("note", ("stored",), immutable=True)
+FAILS, ECHO = specs.Call("crash", immutable=True), specs.Call("echo", immutable=True)
+#: Found at random, made smaller, and the row of the support table that explains each.
+EXPLAINED = [
+    (
+        specs.Many(
+            "chain",
+            (
+                specs.Chorded((), specs.Many("group", (specs.Chorded((FAILS,), ECHO),))),
+                specs.Call("echo", errbacks=(OLD,)),
+            ),
+        ),
+        "hang: a failed header of a chord inside a header",
+    ),
+    (
+        specs.Chorded(
+            (specs.Chorded((), specs.Many("group", (specs.Chorded((), FAILS), ECHO))),),
+            specs.Call("echo", errbacks=(STORED,)),
+        ),
+        LOST,
+    ),
+    (
+        specs.Many(
+            "chain",
+            (specs.Chorded((specs.Chorded((), FAILS),), specs.Call("echo")),),
+            errbacks=(specs.Call("errback"), OLD),
+        ),
+        LOST,
+    ),
+]
+
+
+@pytest.mark.skipif(VERSION < (5, 7), reason="rows say what Celery 5.7 does")
+@pytest.mark.parametrize(("canvas", "row"), EXPLAINED)
+def test_what_was_found_at_random_is_a_row_of_the_support_table(worker, canvas, row):
+    (one,) = compared([specs.Example(canvas)], worker, [])
+    assert one.differences
+    assert one.row == row
+
+
+def test_a_divergence_is_made_smaller():
+    def alike(example):
+        return "boom" in repr(example)
+
+    group = specs.Many("group", (specs.Call("boom", (1,), links=(ECHO,)), ECHO), errbacks=(OLD,))
+    large = specs.Example(specs.Chorded((group, ECHO), ECHO, (STORED,)), args=(1,), wired=True)
+    assert reduced(large, alike) == specs.Example(specs.Call("boom"))
