@@ -14,7 +14,8 @@ from kombu.utils.json import dumps
 from offcanvas.check.order import breaches
 from offcanvas.engines.base import Outcome
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+#: An id, wherever it stands in a text.
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: Now, as tasks write it into arguments and results: ISO, with a time of day.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 #: Celery's own tasks that carry out a canvas, each engine in its way. Those that call the user's
@@ -159,4 +160,4 @@ def _value(value: Any) -> str:
 
 
 def _plain(text: str, names: Mapping[str, str]) -> str:
-    return _UUID.sub(lambda match: names.get(match.group(), "<id>"), text)
+    return UUID.sub(lambda match: names.get(match.group(), "<id>"), text)

@@ -1,7 +1,6 @@
 """Run an example on an engine and write down what can be compared."""
 
 import json
-import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -9,7 +8,7 @@ from dataclasses import replace
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 from offcanvas.canvas import wire
-from offcanvas.check.seen import Seen, seen
+from offcanvas.check.seen import UUID, Seen, seen
 from offcanvas.engines.base import Outcome
 from offcanvas.engines.memory import MemoryEngine, memory_backend
 from offcanvas.engines.outcome import outcome_of
@@ -20,8 +19,6 @@ from tests.differential.tasks import app, sentinel
 
 #: The answer of an engine whose own code failed in the caller.
 FAILS = "fails in its own code"
-
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def _refused(answer):
@@ -34,10 +31,9 @@ def on_memory(example, worker, engine=None, *, strict=True):
     book.clear()
     with memory_backend(app), book.named():
         record_if_asked()
-        try:
-            prepared = prepare(app, example.build(), example.args, strict=strict)
-        except (TypeError, BadCanvas) as error:
-            return _refused(f"refused: {error}")
+        prepared = _prepared(example, strict=strict)
+        if isinstance(prepared, Seen):
+            return prepared
         (engine or MemoryEngine()).walk(app, prepared, strict=strict)
         outcome = outcome_of(prepared.result, timeout=0.001, interval=0.001)
         return seen(replace(outcome, plan=prepared.plan), book.entries())
@@ -70,9 +66,10 @@ class Together:
         return seen(replace(outcome, plan=prepared.plan), own)
 
 
-def _prepared(example):
+def _prepared(example, *, strict=True):
+    """The example ready to run, or what is seen where it is refused."""
     try:
-        return prepare(app, example.build(), example.args, strict=True)
+        return prepare(app, example.build(), example.args, strict=strict)
     except (TypeError, BadCanvas) as error:
         return _refused(f"refused: {error}")
 

@@ -244,15 +244,17 @@ def _around_a_hanging_group(spec):
             return False
 
 
+def _chorded_in(headers):
+    """The chords inside the parts of headers, written as such."""
+    for header in headers:
+        for one in header:
+            yield from (part for part in parts_of(one) if isinstance(part, Chorded))
+
+
 def _empty_header_in_header(example):
     """A chord with nothing in its header, in the header of a chord around it, and a task fails."""
-    inside = (
-        inner for header, _ in _chords(example.canvas) for one in header for inner in parts_of(one)
-    )
-    empty = (
-        part for part in inside if isinstance(part, Chorded) and all(map(_no_task, part.header))
-    )
-    return _fails(example) and any(empty)
+    inside = _chorded_in(header for header, _ in _chords(example.canvas))
+    return _fails(example) and any(all(map(_no_task, chord.header)) for chord in inside)
 
 
 def _only_errbacks_more(real, mine):
@@ -265,10 +267,10 @@ def _only_errbacks_more(real, mine):
 
 def _empty_body_in_header(example):
     """A chord without a body to wait for, in a header of a chord around it."""
-    chords = (part for part in parts_of(example.canvas) if isinstance(part, Chorded))
-    inside = (inner for chord in chords for one in chord.header for inner in parts_of(one))
-    empty = (part for part in inside if isinstance(part, Chorded) and _no_task(part.body))
-    return _fails(example) and any(empty)
+    inside = _chorded_in(
+        part.header for part in parts_of(example.canvas) if isinstance(part, Chorded)
+    )
+    return _fails(example) and any(_no_task(chord.body) for chord in inside)
 
 
 def _empty_chain(example):

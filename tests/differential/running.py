@@ -92,14 +92,18 @@ def environment(book):
     return {**os.environ, "OFFCANVAS_DIFFERENTIAL_REDIS": url, LEDGER: str(book.path)}
 
 
-class OnTemporal:
-    """Starts canvases on Temporal; what they run is in ``book``."""
-
-    name = "temporal"
+class Elsewhere:
+    """Starts canvases on another engine by ``calls``; what they run is in ``book``."""
 
     def __init__(self, calls, book):
         self.book = book
         self._calls = calls
+
+
+class OnTemporal(Elsewhere):
+    """See ``Elsewhere``."""
+
+    name = "temporal"
 
     def walk(self, plans):
         """Walk them side by side, each to its end."""
@@ -111,14 +115,10 @@ class OnTemporal:
             return all(threads.map(one, plans))
 
 
-class OnPrefect:
-    """Starts canvases on Prefect; what they run is in ``book``."""
+class OnPrefect(Elsewhere):
+    """See ``Elsewhere``."""
 
     name = "prefect"
-
-    def __init__(self, calls, book):
-        self.book = book
-        self._calls = calls
 
     def walk(self, plans):
         """Walk them side by side, each to its end."""

@@ -6,6 +6,14 @@ import textwrap
 
 import pytest
 
+
+def told_by(script, folder, word):
+    """What a script prints that is given the path of a database and a word."""
+    command = [sys.executable, "-c", script, str(folder / "one.db"), word]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    return told.stdout.strip()
+
+
 # A thread waits for the database's lock, which the main thread holds. A cursor of the waiting
 # thread's connection, with a row left to read, is garbage in a cycle. The main thread makes objects
 # until garbage would have been collected a hundred times, then gives the lock back.
@@ -57,9 +65,7 @@ SCENE = textwrap.dedent(
     ("collected", "said"), [("apart", "written"), ("anywhere", "database is locked")]
 )
 def test_who_holds_the_lock_is_not_held_up_by_garbage(tmp_path, collected, said):
-    command = [sys.executable, "-c", SCENE, str(tmp_path / "one.db"), collected]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert told.stdout.strip() == said
+    assert told_by(SCENE, tmp_path, collected) == said
 
 
 READER = textwrap.dedent(
@@ -97,6 +103,4 @@ READER = textwrap.dedent(
     ("begun", "said"), [("turns", "database is locked"), ("as ever", "the lock is free")]
 )
 def test_a_transaction_that_has_only_read_has_the_lock(tmp_path, begun, said):
-    command = [sys.executable, "-c", READER, str(tmp_path / "one.db"), begun]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert told.stdout.strip() == said
+    assert told_by(READER, tmp_path, begun) == said
