@@ -18,6 +18,8 @@ from offcanvas.engines.base import Outcome
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: Now, as tasks write it into arguments and results: ISO, with a time of day.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+#: How many tasks the pool had before it lost a process, in the text of a WorkerLostError.
+_JOB = re.compile(r"(Worker exited prematurely: [^:]*) Job: \d+")
 #: Celery's own tasks that carry out a canvas, each engine in its way. Those that call the user's
 #: tasks are what the user has written, and count.
 _MACHINERY = "celery."
@@ -160,4 +162,5 @@ def _value(value: Any) -> str:
 
 
 def _plain(text: str, names: Mapping[str, str]) -> str:
+    text = _JOB.sub(r"\1", text)
     return UUID.sub(lambda match: names.get(match.group(), "<id>"), text)

@@ -17,7 +17,9 @@ from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from billiard.common import human_status
 from celery import signals
+from celery.exceptions import WorkerLostError
 
 from offcanvas.engines import task_runtime
 from offcanvas.engines.base import Outcome, Submission
@@ -94,7 +96,12 @@ class MemoryDriver:
         """Run the task now, unless it has been revoked, and let the others take their turn."""
         if call.task_id in self._revoked:
             return task_runtime.revoke(self.app, call, "revoked")
-        outcome = task_runtime.run_task(self.app, call, strict=self.strict)
+        try:
+            outcome = task_runtime.run_task(self.app, call, strict=self.strict)
+        except SystemExit as leaving:  # a process of a worker would end
+            status = human_status(_exitcode(leaving))
+            lost = WorkerLostError(f"Worker exited prematurely: {status}.")
+            outcome = task_runtime.fail_task(self.app, call, lost, strict=self.strict)
         for one in outcome.revoked:
             self._revoked.update(one["ids"])
         await Sleep(0)
@@ -131,6 +138,11 @@ class MemoryDriver:
 
     async def at_step(self, rest: Branch) -> None:
         """A chain of any length fits into memory."""
+
+
+def _exitcode(leaving: SystemExit) -> int:
+    # As the interpreter has it: text is printed, and the code is 1.
+    return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
 
 
 @cache

@@ -7,7 +7,10 @@ _NO_BROKER = "there is no broker between caller and task"
 SUPPORT = walked(
     {
         "option: queue": differs(f"{_NO_BROKER}; the request names the queue"),
-        "option: priority": differs(f"{_NO_BROKER}; the request has the priority"),
+        "option: priority": differs(
+            f"{_NO_BROKER}; the request has the priority it was given "
+            "(task_inherit_parent_priority gives none)"
+        ),
         "option: countdown": lowered("a clock that jumps to the next thing to wait for"),
         "option: eta": lowered("a clock that jumps to the next thing to wait for"),
         "option: time_limit": differs(

@@ -1,5 +1,7 @@
 """A small app as somebody has it, for the tests of ``run``, ``check`` and the pytest plugin."""
 
+import os
+import signal
 import time
 from datetime import UTC, datetime
 
@@ -62,6 +64,11 @@ def flaky(self, price):
     if not self.request.retries:
         raise self.retry(countdown=0)
     return price
+
+
+@app.task
+def dies():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @shared_task

@@ -76,6 +76,15 @@ def test_failures_and_error_callbacks_are_compared(offcanvas):
 
 
 @pytest.mark.servers
+def test_a_worker_process_that_is_killed_is_compared(offcanvas):
+    ran = offcanvas("check", "tests.check.shop:dies", "--on", "temporal")
+    assert ran.returncode == 0, ran.stderr
+    first, second = ran.stdout.splitlines()
+    assert "'Worker exited prematurely: signal 9 (SIGKILL).'" in first
+    assert second == "temporal  same"
+
+
+@pytest.mark.servers
 def test_what_differs_is_said_with_its_reason(offcanvas):
     ran = offcanvas("check", "tests.check.shop:reversed_by_celery", "--on", "memory")
     assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)

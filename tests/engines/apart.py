@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 
 from celery import Celery, Task, chain, group, signals
@@ -128,6 +129,11 @@ def endless():
 @app.task
 def dies():
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task
+def leaves(code):
+    sys.exit(code)
 
 
 @app.task(acks_late=True, reject_on_worker_lost=True)

@@ -1,5 +1,7 @@
 """An app whose tasks note what they did, for the tests of engines in this process."""
 
+import sys
+
 from celery import Celery, Task, chain, group
 from celery.exceptions import Ignore
 
@@ -46,6 +48,11 @@ def total(numbers):
 @app.task
 def boom(*args):
     raise ValueError("boom", len(args))
+
+
+@app.task
+def leaves(code):
+    sys.exit(code)
 
 
 @app.task

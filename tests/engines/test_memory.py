@@ -1,6 +1,6 @@
 import pytest
 from celery import chain, chord, group, signals
-from celery.exceptions import TaskRevokedError
+from celery.exceptions import TaskRevokedError, WorkerLostError
 
 from offcanvas.canvas.rules import Deviation
 from offcanvas.engines.memory import _as_a_worker_process
@@ -17,6 +17,7 @@ from tests.engines.tasks import (
     flaky,
     hooked,
     ignored,
+    leaves,
     new_errback,
     note,
     noted,
@@ -77,6 +78,14 @@ def test_a_failure_stops_the_chain_and_fires_errbacks_once():
     outcome = run(chain(add.s(1), boom.s(), add.s(3)).on_error(old_errback.s()))
     assert outcome.error.args == ("boom", 1)
     assert [entry[0] for entry in noted] == ["add", "old_errback"]
+
+
+@pytest.mark.parametrize(("code", "status"), [(3, 3), (None, 0), ("text", 1)])
+def test_a_task_that_leaves_fails_alone(code, status):
+    outcome = run(chord([leaves.s(code), note.s("other")], total.s()))
+    assert isinstance(outcome.error, WorkerLostError)
+    assert str(outcome.error) == f"Worker exited prematurely: exitcode {status}."
+    assert noted == [("note", "other")]
 
 
 def test_all_header_tasks_run_and_the_body_fails_with_a_chord_error():

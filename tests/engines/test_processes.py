@@ -1,11 +1,18 @@
 """The pool of processes that workers of all engines have their tasks done in."""
 
 import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from offcanvas.engines.processes.pool import OutOfTimeError, process_pool
+from offcanvas.engines.processes.pool import OutOfTimeError, ProcessLostError, process_pool
+from offcanvas.errors import EngineError
 from tests.engines import apart
 
 TARGET = "tests.engines.apart:app"
@@ -37,3 +44,81 @@ async def test_processes_say_that_they_begin_and_end(monkeypatch, tmp_path):
     async with process_pool(1, TARGET, {}):
         assert path.read_text() == "begun\n"
     assert path.read_text() == "begun\nended\n"
+
+
+class NeedsTwoError(Exception):
+    """Pickle has one argument for it."""
+
+    def __init__(self, one, two):
+        super().__init__(one)
+        self.two = two
+
+
+def needs_two():
+    raise NeedsTwoError("this", "that")
+
+
+def forks_and_hangs(path):
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+    forked.start()
+    Path(path).write_text(str(forked.pid))
+    time.sleep(600)
+
+
+async def test_whatever_is_asked_and_answered_may_be_large():
+    large = "x" * 5_000_000
+    async with process_pool(1, TARGET, {}) as pool:
+        assert json.loads(await pool.do(json.dumps, large)) == large
+
+
+async def test_an_error_comes_back_with_where_it_was_raised():
+    async with process_pool(1, TARGET, {}) as pool:
+        with pytest.raises(json.JSONDecodeError) as caught:
+            await pool.do(json.loads, "[1, ")
+        assert "raw_decode" in caught.value.__notes__[0]
+        with pytest.raises(EngineError, match="NeedsTwoError: this"):
+            await pool.do(needs_two)
+        assert await pool.do(abs, -1) == 1
+
+
+@pytest.mark.parametrize("leave", [sys.exit, os.abort])
+async def test_a_process_that_ends_is_lost_and_there_is_another(leave):
+    async with process_pool(1, TARGET, {}) as pool:
+        before = await pool.do(os.getpid)
+        with pytest.raises(ProcessLostError):
+            await pool.do(leave)
+        assert await pool.do(os.getpid) != before
+
+
+async def test_a_process_that_has_forked_can_be_killed(tmp_path):
+    async with process_pool(1, TARGET, {}) as pool:
+        with pytest.raises(OutOfTimeError):
+            await pool.do(forks_and_hangs, str(tmp_path / "forked"), limit=0.5)
+        forked = int((tmp_path / "forked").read_text())
+        assert await pool.do(abs, -1) == 1
+        # What it has forked lives on, and does not keep the connection.
+        os.kill(forked, signal.SIGKILL)
+
+
+async def test_cancelled_twice_a_caller_leaves_no_process_with_an_answer_for_the_next():
+    async with process_pool(1, TARGET, {}) as pool:
+        before = await pool.do(os.getpid)
+        doing = asyncio.create_task(pool.do(time.sleep, 20))
+        await asyncio.sleep(0.2)
+        doing.cancel()
+        await asyncio.sleep(0)
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+        assert await pool.do(os.getpid) != before
+
+
+async def test_as_many_calls_as_processes_are_at_work():
+    async with process_pool(2, TARGET, {}) as pool:
+        pids = await asyncio.gather(*(pool.do(_pid_later) for _ in range(2)))
+        assert len(set(pids)) == 2
+
+
+def _pid_later():
+    time.sleep(0.2)
+    return os.getpid()

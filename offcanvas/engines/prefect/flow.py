@@ -127,6 +127,13 @@ class _Inbox:
     async def tell(self, revoked: Mapping[str, Any]) -> None:
         """Tell every canvas that runs, as with Celery, where a revoke goes to every worker."""
         self.driver.revoke(revoked["ids"], terminate=revoked["terminate"])
+        try:
+            await self._tell_others(revoked)
+        except httpx.HTTPError as error:
+            # The task has ended, and well: nothing is cut short for what it has asked of others.
+            log.warning("could not tell that %s are revoked: %r", revoked["ids"], error)
+
+    async def _tell_others(self, revoked: Mapping[str, Any]) -> None:
         offset = 0
         while page := await self._client.read_flow_runs(**still_open(TAG), offset=offset):
             for run in page:

@@ -18,7 +18,8 @@ SUPPORT = walked(
             "all tasks of a canvas run in the worker that walks it; the request names the queue"
         ),
         "option: priority": differs(
-            "the request has the priority; tasks are begun in the order of the canvas"
+            "the request has the priority it was given (task_inherit_parent_priority gives none); "
+            "tasks are begun in the order of the canvas"
         ),
         "option: countdown": _WAITS,
         "option: eta": lowered("the flow run waits"),

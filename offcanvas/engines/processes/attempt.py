@@ -37,8 +37,9 @@ async def attempt(
         return await pool.do(work, raw, limit=limit, patient=patient)
     except OutOfTimeError:
         return await pool.do(process.time_out_task, raw, limit)
-    except ProcessLostError:
+    except ProcessLostError as error:
         task = app.tasks.get(call.name)
         if task is not None and task.acks_late and task.reject_on_worker_lost:
             raise
-        return await pool.do(process.lose_task, {**raw, "why": "Worker exited prematurely"})
+        why = f"Worker exited prematurely: {error}."
+        return await pool.do(process.lose_task, {**raw, "why": why})

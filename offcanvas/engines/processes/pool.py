@@ -1,8 +1,9 @@
 """Processes for the tasks: one task in each at a time, and each can be killed.
 
-One process for each executor, because a ``ProcessPoolExecutor`` that loses a process fails all the
-work it has. A hard time limit, ``revoke(terminate=True)`` and the kernel's lack of memory each
-kill a process; only its own task is lost, and another process takes its place.
+A hard time limit, ``revoke(terminate=True)`` and the kernel's lack of memory each kill a process;
+only its own task is lost, and another process takes its place. A ``ProcessPoolExecutor`` that loses
+a process fails all the work it has, and hands each call and each answer from thread to thread: four
+times the CPU of the socket that leads to each process here.
 
 Processes come from a fork server: one forked from a process full of threads can deadlock. The fork
 server imports the app's module once, so that a new process is there in milliseconds.
@@ -13,14 +14,15 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
+import pickle
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from functools import partial
-from multiprocessing.context import BaseContext
+from contextlib import asynccontextmanager
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, TypeVar
+
+from billiard.common import human_status
 
 from offcanvas.engines.processes import process
 from offcanvas.errors import EngineError
@@ -29,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class ProcessLostError(EngineError):
-    """A process of the worker has died with the task it ran."""
+    """A process of the worker has died with the task it ran; the text is how, in Celery's words."""
 
 
 class OutOfTimeError(EngineError):
@@ -39,42 +41,66 @@ class OutOfTimeError(EngineError):
 class _Process:
     """One process, started when it is needed."""
 
-    def __init__(self, context: BaseContext, target: str, settings: Mapping[str, Any]) -> None:
-        self._make = partial(
-            ProcessPoolExecutor,
-            1,
-            mp_context=context,
-            initializer=process.enter,
-            initargs=(target, dict(settings), list(sys.path), dict(os.environ)),
-        )
-        self._executor = self._make()
-        self._pid: int | None = None
+    def __init__(
+        self, context: ForkServerContext, target: str, settings: Mapping[str, Any]
+    ) -> None:
+        self._context = context
+        self._given = (target, dict(settings), list(sys.path), dict(os.environ))
+        self._process: ForkServerProcess | None = None
+        self._answers: asyncio.StreamReader
+        self._calls: asyncio.StreamWriter
 
-    async def call(self, work: Callable[..., Result], *args: Any) -> asyncio.Future[Result]:
-        """Begin the work; the future is its result.
+    async def _started(self) -> ForkServerProcess:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            started = self._context.Process(target=process.serve, args=(theirs, *self._given))
+            started.start()
+        self._answers, self._calls = await asyncio.open_connection(sock=ours)
+        return started
+
+    async def call(self, work: Callable[..., Result], *args: Any) -> Result:
+        """Do the work.
 
         Raises:
-            BrokenExecutor: the process cannot be started.
+            ProcessLostError: the process has died, or cannot be started.
         """
-        loop = asyncio.get_running_loop()
-        if self._pid is None:
-            self._pid = await loop.run_in_executor(self._executor, os.getpid)
-        return loop.run_in_executor(self._executor, work, *args)
+        if self._process is None:
+            self._process = await self._started()
+        try:
+            self._calls.write(pickle.dumps((work, args)))
+            size = int.from_bytes(await self._answers.readexactly(process.SIZE))
+            answer = await self._answers.readexactly(size)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            lost = self._process
+            self.drop()
+            await asyncio.to_thread(lost.join)
+            raise ProcessLostError(human_status(lost.exitcode or 0)) from error
+        except asyncio.CancelledError:
+            self.drop()  # nobody would read the answer
+            raise
+        result, failure, where = pickle.loads(answer)  # noqa: S301  # from a process of our own
+        if failure is not None:
+            failure.add_note(where)
+            raise failure
+        return result  # type: ignore[no-any-return]  # it is what work has returned
 
     def kill(self) -> None:
         """End the process, whatever it is doing."""
-        if self._pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
 
-    def renew(self) -> None:
-        """A new process in the place of one that has died."""
-        self._executor.shutdown(wait=False)
-        self._executor, self._pid = self._make(), None
+    def drop(self) -> None:
+        """End it for good; there is another one when it is needed."""
+        if self._process is not None:
+            self._process.kill()
+            self._calls.close()
+            self._process = None
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the process when its work is done."""
-        self._executor.shutdown(wait=True)
+        if self._process is not None:
+            self._calls.close()
+            await asyncio.to_thread(self._process.join)
 
 
 class Pool:
@@ -110,8 +136,8 @@ class Pool:
         """
         one = await self._idle.get()
         try:
-            result = await one.call(work, *args)
             loop = asyncio.get_running_loop()
+            result = loop.create_task(one.call(work, *args))
             end = None if limit is None else loop.time() + limit
             while not result.done():
                 left = None if end is None else max(0.0, end - loop.time())
@@ -126,20 +152,16 @@ class Pool:
                         await _killed(one, result)
                         raise OutOfTimeError(f"killed after {limit:g} s")
             return result.result()
-        except BrokenExecutor as error:
-            one.renew()
-            raise ProcessLostError("a process died while it ran the task") from error
         finally:
             self._idle.put_nowait(one)
 
 
-async def _killed(one: _Process, result: asyncio.Future[Any]) -> None:
+async def _killed(one: _Process, result: asyncio.Task[Any]) -> None:
     one.kill()
     try:
-        with suppress(BrokenExecutor):
-            await result
+        await asyncio.gather(result, return_exceptions=True)
     finally:
-        one.renew()
+        one.drop()
 
 
 @asynccontextmanager
@@ -158,21 +180,18 @@ async def process_pool(count: int, target: str, settings: Mapping[str, Any]) -> 
     processes = [_Process(context, target, settings) for _ in range(count)]
     try:
         try:
-            for ready in [await one.call(os.getpid) for one in processes]:
-                await ready
-        except BrokenExecutor as error:
+            await asyncio.gather(*(one.call(os.getpid) for one in processes))
+        except ProcessLostError as error:
             raise EngineError(
                 f"a process of the worker cannot start: importing {target} fails there"
             ) from error
         yield Pool(processes)
     finally:
         for one in processes:
-            await asyncio.to_thread(one.stop)
+            await one.stop()
 
 
-def _context(module: str) -> BaseContext:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
+def _context(module: str) -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module, process.__name__])
     return context

@@ -7,14 +7,19 @@ current, and ``worker_process_init`` is sent; ``worker_process_shutdown`` is whe
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from multiprocessing.util import Finalize
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
@@ -25,6 +30,7 @@ from offcanvas.engines import task_runtime
 from offcanvas.engines.processes.reference import resolved, shortened
 from offcanvas.engines.settings import change_settings
 from offcanvas.engines.walker import ChordFailure, TaskCall
+from offcanvas.errors import EngineError
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -35,6 +41,43 @@ _apps: list[Celery] = []
 def app() -> Celery:
     """The app of this process."""
     return _apps[0]
+
+
+#: Bytes that tell the length of an answer.
+SIZE = 8
+
+
+def serve(connection: socket.socket, *given: Any) -> None:
+    """The life of a process: ``enter(*given)``, then do what is asked until nobody can ask.
+
+    Over ``connection`` come pickles of functions with their arguments, one at a time; each is
+    answered by the length and the pickle of what it has returned, what it has raised, and where.
+    """
+    enter(*given)
+    # Else a process that a task has forked would hold the connection when this one is killed.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.register_at_fork(after_in_child=partial(os.dup2, nowhere, connection.fileno()))
+    with connection.makefile("rb") as calls, suppress(EOFError, ConnectionError):
+        while True:
+            work, args = pickle.load(calls)  # noqa: S301  # from the worker
+            answer = _answer(work, args)
+            connection.sendall(len(answer).to_bytes(SIZE) + answer)
+
+
+def _answer(work: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    # Not SystemExit: the process ends, as it does in Celery's prefork pool.
+    try:
+        return pickle.dumps((work(*args), None, ""))
+    except Exception as error:
+        return pickle.dumps((None, _portable(error), "".join(format_exception(error))))
+
+
+def _portable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  # made the moment before
+    except Exception:
+        return EngineError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def enter(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 from offcanvas.engines.processes import process
 from offcanvas.engines.processes.attempt import attempt
@@ -63,7 +64,7 @@ class Activities:
             except ProcessLostError as error:
                 raise ApplicationError(str(error), type=type(error).__name__) from error
             for one in outcome.get("revoked", ()):
-                await revoke(activity.client(), one["ids"], terminate=one["terminate"])
+                await _tell(one)
         return pack(outcome)
 
     def _pool(self) -> Pool:
@@ -77,6 +78,14 @@ def _named(name: str, work: Activity) -> Activity:
         return await work(raw)
 
     return activity.defn(name=name)(do)
+
+
+async def _tell(revoked: Mapping[str, Any]) -> None:
+    try:
+        await revoke(activity.client(), revoked["ids"], terminate=revoked["terminate"])
+    except RPCError as error:
+        # The task has ended, and well: it does not run again for what it has asked of others.
+        activity.logger.warning("could not tell that %s are revoked: %s", revoked["ids"], error)
 
 
 def _worker_stops() -> bool:

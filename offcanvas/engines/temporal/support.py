@@ -15,7 +15,8 @@ SUPPORT = walked(
             "request names Celery's"
         ),
         "option: priority": differs(
-            "the request has the priority; brokers disagree whether 0 or 9 comes first, so that "
+            "the request has the priority it was given (task_inherit_parent_priority gives none); "
+            "brokers disagree whether 0 or 9 comes first, so that "
             "activities are not ordered by it"
         ),
         "option: countdown": lowered("a durable timer"),

@@ -20,6 +20,7 @@ from tests.engines.apart import (
     endless,
     hangs_once,
     interrupted,
+    leaves,
     sleeps,
     starts,
     write,
@@ -38,6 +39,8 @@ def test_limits_interrupt_and_kill(on_engine):
 def test_a_process_that_dies_fails_its_task_alone(on_engine, path):
     outcome = on_engine(chord([dies.s(), add.s(1)], add.si(1)))
     assert isinstance(outcome.error, WorkerLostError)
+    assert str(outcome.error) == "Worker exited prematurely: signal 9 (SIGKILL)."
+    assert str(on_engine(leaves.s(3)).error) == "Worker exited prematurely: exitcode 3."
     assert on_engine(dies_once.s(path)).get() == "survived"
 
 

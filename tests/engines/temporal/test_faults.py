@@ -23,6 +23,7 @@ from tests.engines.apart import (
     dies_once,
     endless,
     interrupted,
+    leaves,
     sleeps,
     where,
     write,
@@ -54,6 +55,8 @@ def test_a_hard_limit_in_a_header_fails_the_chord(on_engine):
 def test_a_process_that_dies_fails_its_task_alone(on_engine):
     outcome = on_engine(chord([dies.s(), add.s(1)], add.si(1)))
     assert isinstance(outcome.error, WorkerLostError)
+    assert str(outcome.error) == "Worker exited prematurely: signal 9 (SIGKILL)."
+    assert str(on_engine(leaves.s(3)).error) == "Worker exited prematurely: exitcode 3."
     assert len(on_engine(group(where.s() for _ in range(4))).get()) == 4
 
 
