@@ -546,7 +546,9 @@ def entries(node: Node) -> Iterator[Task]:
         case Chord(header=header, body=body):
             yield from entries(header)
             if not header.members and body is not None:
-                yield from entries(prepend(body, []))
+                # Called with the empty list of results, whatever the chord is called with.
+                for task in entries(prepend(body, [])):
+                    yield replace(task, immutable=True)
         case _:
             pass
 

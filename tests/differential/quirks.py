@@ -265,6 +265,21 @@ def _only_errbacks_more(real, mine):
     return same and bool(more) and all(one.startswith(errbacks) or one == STORED for one in more)
 
 
+def _shared_with_a_body(example):
+    """An errback of a group that is the body of a chord, and of something around the chord."""
+    for around in parts_of(example.canvas):
+        for chord in parts_of(around):
+            if isinstance(chord, Chorded) and isinstance(chord.body, Many):
+                inside = {one for part in parts_of(chord.body) for one in _errbacks(part)}
+                if chord.body.word == "group" and inside.intersection(_errbacks(around)):
+                    return True
+    return False
+
+
+def _errbacks(spec):
+    return () if isinstance(spec, Items) else spec.errbacks
+
+
 def _empty_body_in_header(example):
     """A chord without a body to wait for, in a header of a chord around it."""
     inside = _chorded_in(
@@ -354,6 +369,11 @@ QUIRKS = (
         "lost: errbacks around a chord with an empty header, inside a header",
         _empty_header_in_header,
         _only_errbacks_more,
+    ),
+    Quirk(
+        "twice: an errback of a group for a body, and of the chain around its chord",
+        _shared_with_a_body,
+        _calls_twice,
     ),
     Quirk("a result that the serializer refuses", _chunks_in_a_chain, _sent_before_it_failed),
     Quirk(

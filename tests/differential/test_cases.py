@@ -123,6 +123,11 @@ CASES = {
     "the same after an empty header": lambda: chord(
         [], chain(of(2, 3), chain(echo.si(4), echo.s()), app=app), app=app
     ),
+    "a task before an empty header": lambda: chain(echo.s(1), chord([], one.s())),
+    "a task before an empty header with a group for a body": lambda: chain(
+        echo.s(1), chord([], group(one.s(), echo.s()))
+    ),
+    "chunks before an empty header": lambda: chain(echo.chunks([], 2), chord([], one.s())),
     "a group of one in a group of one": lambda: chain(in_two(echo.s(1)), app=app),
     "the same before a task": lambda: chain(in_two(echo.s(1)), echo.s(2), app=app),
     "the same after a task": lambda: chain(echo.s(1), in_two(echo.s(2)), echo.s(3), app=app),

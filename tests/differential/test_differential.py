@@ -61,6 +61,7 @@ def test_a_celery_worker_that_blocks_for_ever_is_replaced(worker):
 LOST = "lost: errbacks around a chord with an empty header, inside a header"
 OLD, STORED = specs.Call("note", ("old",)), specs.Call("note", ("stored",), immutable=True)
 FAILS, ECHO = specs.Call("crash", immutable=True), specs.Call("echo", immutable=True)
+BOOM, ERRBACK = specs.Call("boom", immutable=True), specs.Call("errback")
 #: Found at random, made smaller, and the row of the support table that explains each.
 EXPLAINED = [
     (
@@ -87,6 +88,18 @@ EXPLAINED = [
             errbacks=(specs.Call("errback"), OLD),
         ),
         LOST,
+    ),
+    (
+        specs.Many(
+            "chain",
+            (
+                specs.Chorded((specs.Call("echo"),), specs.Call("echo")),
+                specs.Chorded((), specs.Many("group", (BOOM,), errbacks=(ERRBACK,))),
+            ),
+            how="pipe",
+            errbacks=(ERRBACK,),
+        ),
+        "twice: an errback of a group for a body, and of the chain around its chord",
     ),
 ]
 
