@@ -50,31 +50,29 @@ class _Process:
         self._answers: asyncio.StreamReader
         self._calls: asyncio.StreamWriter
 
-    async def _started(self) -> ForkServerProcess:
+    async def start(self) -> None:
+        """See that it is there."""
+        if self._process is not None:
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             started = self._context.Process(target=process.serve, args=(theirs, *self._given))
             started.start()
         self._answers, self._calls = await asyncio.open_connection(sock=ours)
-        return started
+        self._process = started
 
     async def call(self, work: Callable[..., Result], *args: Any) -> Result:
-        """Do the work.
+        """Do the work, once it is there.
 
         Raises:
-            ProcessLostError: the process has died, or cannot be started.
+            ProcessLostError: the process has died, or could not begin.
         """
-        if self._process is None:
-            self._process = await self._started()
         try:
             self._calls.write(pickle.dumps((work, args)))
             size = int.from_bytes(await self._answers.readexactly(process.SIZE))
             answer = await self._answers.readexactly(size)
         except (OSError, asyncio.IncompleteReadError) as error:
-            lost = self._process
-            self.drop()
-            await asyncio.to_thread(lost.join)
-            raise ProcessLostError(human_status(lost.exitcode or 0)) from error
+            raise ProcessLostError(human_status(await self._end())) from error
         except asyncio.CancelledError:
             self.drop()  # nobody would read the answer
             raise
@@ -88,6 +86,14 @@ class _Process:
         """End the process, whatever it is doing."""
         if self._process is not None:
             self._process.kill()
+
+    async def _end(self) -> int:
+        ended = self._process
+        self.drop()
+        if ended is None:
+            return 0
+        await asyncio.to_thread(ended.join)
+        return ended.exitcode or 0
 
     def drop(self) -> None:
         """End it for good; there is another one when it is needed."""
@@ -136,6 +142,7 @@ class Pool:
         """
         one = await self._idle.get()
         try:
+            await one.start()
             loop = asyncio.get_running_loop()
             result = loop.create_task(one.call(work, *args))
             end = None if limit is None else loop.time() + limit
@@ -180,6 +187,8 @@ async def process_pool(count: int, target: str, settings: Mapping[str, Any]) -> 
     processes = [_Process(context, target, settings) for _ in range(count)]
     try:
         try:
+            for one in processes:
+                await one.start()
             await asyncio.gather(*(one.call(os.getpid) for one in processes))
         except ProcessLostError as error:
             raise EngineError(
