@@ -17,7 +17,6 @@ from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from billiard.common import human_status
 from celery import signals
 from celery.exceptions import WorkerLostError
 
@@ -99,8 +98,7 @@ class MemoryDriver:
         try:
             outcome = task_runtime.run_task(self.app, call, strict=self.strict)
         except SystemExit as leaving:  # a process of a worker would end
-            status = human_status(_exitcode(leaving))
-            lost = WorkerLostError(f"Worker exited prematurely: {status}.")
+            lost = WorkerLostError(task_runtime.exited(_exitcode(leaving)))
             outcome = task_runtime.fail_task(self.app, call, lost, strict=self.strict)
         for one in outcome.revoked:
             self._revoked.update(one["ids"])

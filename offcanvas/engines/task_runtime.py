@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from billiard.common import human_status
 from celery import Celery, signals, states
 from celery._state import _task_stack  # type: ignore[attr-defined]  # the stubs leave it out
 from celery.app.task import Context
@@ -91,6 +92,15 @@ def revoke(app: Celery, call: TaskCall, reason: str) -> TaskOutcome:
     if task is None:
         return run_task(app, call)
     return _revoked(app, task, call, _request(app, task, call, signature), reason)
+
+
+def exited(status: int) -> str:
+    """What Celery's WorkerLostError says of a process that has ended with a task.
+
+    ``status`` is an exit status, or a signal's number below zero (``billiard.pool``, without the
+    number of the job).
+    """
+    return f"Worker exited prematurely: {human_status(status)}."
 
 
 def fail_task(

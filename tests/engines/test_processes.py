@@ -104,7 +104,8 @@ async def test_cancelled_twice_a_caller_leaves_no_process_with_an_answer_for_the
     async with process_pool(1, TARGET, {}) as pool:
         before = await pool.do(os.getpid)
         doing = asyncio.create_task(pool.do(time.sleep, 20))
-        await asyncio.sleep(0.2)
+        for _ in range(3):
+            await asyncio.sleep(0)  # it has begun
         doing.cancel()
         await asyncio.sleep(0)
         doing.cancel()
@@ -115,10 +116,5 @@ async def test_cancelled_twice_a_caller_leaves_no_process_with_an_answer_for_the
 
 async def test_as_many_calls_as_processes_are_at_work():
     async with process_pool(2, TARGET, {}) as pool:
-        pids = await asyncio.gather(*(pool.do(_pid_later) for _ in range(2)))
+        pids = await asyncio.gather(*(pool.do(os.getpid) for _ in range(2)))
         assert len(set(pids)) == 2
-
-
-def _pid_later():
-    time.sleep(0.2)
-    return os.getpid()

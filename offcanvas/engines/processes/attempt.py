@@ -41,5 +41,4 @@ async def attempt(
         task = app.tasks.get(call.name)
         if task is not None and task.acks_late and task.reject_on_worker_lost:
             raise
-        why = f"Worker exited prematurely: {error}."
-        return await pool.do(process.lose_task, {**raw, "why": why})
+        return await pool.do(process.lose_task, {**raw, "why": str(error)})

@@ -22,9 +22,8 @@ from contextlib import asynccontextmanager
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, TypeVar
 
-from billiard.common import human_status
-
 from offcanvas.engines.processes import process
+from offcanvas.engines.task_runtime import exited
 from offcanvas.errors import EngineError
 
 Result = TypeVar("Result")
@@ -72,7 +71,7 @@ class _Process:
             size = int.from_bytes(await self._answers.readexactly(process.SIZE))
             answer = await self._answers.readexactly(size)
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise ProcessLostError(human_status(await self._end())) from error
+            raise ProcessLostError(exited(await self._end())) from error
         except asyncio.CancelledError:
             self.drop()  # nobody would read the answer
             raise
