@@ -13,6 +13,7 @@ COPY shared ./shared
 COPY celery_impl ./celery_impl
 COPY prefect_impl ./prefect_impl
 COPY temporal_impl ./temporal_impl
+COPY airflow_impl ./airflow_impl
 COPY comparisons ./comparisons
 RUN mkdir /rolls && chown worker /rolls
 USER worker

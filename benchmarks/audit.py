@@ -76,7 +76,7 @@ def main(
             path = Path(scratch) / "tree"
             generate(path, lines or 50_000)
         elif not path.is_dir():
-            typer.echo(f"{path} is no folder", err=True)
+            typer.echo(f"{path} is not a folder", err=True)
             raise typer.Exit(2)
         cache = Path(scratch) / "cache"
         kinds = {

@@ -36,10 +36,10 @@ from rich.table import Table
 from comparisons import stage
 from comparisons.compare import load_client
 from comparisons.measure import QUIET_SHARE
-from comparisons.meter import Meter, wait_until_quiet
 from offcanvas import servers
+from offcanvas._reroute import reroute
 from offcanvas.canvas.lift import lift
-from offcanvas.reroute import reroute
+from offcanvas.meter import Meter, wait_until_quiet
 from shared.contract import EngineClient
 from shared.database import transaction
 from shared.fake import DEFAULT_SEED, DEFAULT_VOTERS, fake_roll_book
@@ -140,7 +140,7 @@ def _sides(engine: Engine, folder: Path) -> Iterator[tuple[Side, Side]]:
         port = stage.Worker.start(engine, client.worker_command(int(PROCESSES)), folder)
         stack.callback(port.stop)
         client.wait_for_worker(WITHIN)
-        while b"ready" not in kit.log.read_bytes():
+        while b": at work " not in kit.log.read_bytes():
             kit.check()
             time.sleep(0.1)
         ended = stack.enter_context(_ends(engine, client))
@@ -149,27 +149,29 @@ def _sides(engine: Engine, folder: Path) -> Iterator[tuple[Side, Side]]:
 
 
 def _worker_of_the_kit(engine: Engine) -> list[str]:
-    module = "benchmarks.temporal_worker" if engine == "temporal" else "offcanvas.engines.prefect"
-    command = [sys.executable, "-m", module, "celery_impl.app:app", "--processes", PROCESSES]
-    return [*command, "--announce"] if engine == "prefect" else command
+    module = f"offcanvas.engines.{engine}"
+    return [sys.executable, "-m", module, "celery_impl.app:app", "--processes", PROCESSES]
 
 
 @contextmanager
 def _ends(engine: Engine, client: EngineClient) -> Iterator[tuple[HasEnded, HasEnded]]:
     """How to wait for the kit's canvas and for the port's run."""
     if engine == Engine.TEMPORAL:
-        from offcanvas.engines.temporal.client import finish
-        from offcanvas.engines.temporal.run import caller
+        from offcanvas.engines.temporal.caller import caller
+        from offcanvas.engines.temporal.client import find, finish
 
         with caller(None, "offcanvas") as workflows:
 
             def walked(execution: str) -> None:
-                handle = workflows.client.get_workflow_handle(f"canvas-{execution}")
+                while not (started := workflows.wait(find(workflows.client, execution))):
+                    time.sleep(0.01)
+                handle = workflows.client.get_workflow_handle(started[0])
                 workflows.wait(finish(workflows.client, handle))
 
             yield walked, lambda execution: client.wait(execution, WITHIN)
     else:
-        from offcanvas.engines.prefect.client import Caller, address
+        from offcanvas.engines.prefect.client import Caller
+        from offcanvas.engines.prefect.connection import address
 
         # Whoever waits for a flow run has to ask: kit and port in the same way.
         with Caller(address()) as flows:

@@ -1,14 +1,16 @@
-"""`python -m celery_impl start | worker | sweep | health | drain`."""
+"""`python -m celery_impl start | worker | sweep | health | watch | drain`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import typer
 
 from shared.cli import run
 from shared.contract import EngineClient
 from shared.engine_cli import make_app
+from shared.metrics.sight import Sight
 
 
 # Celery and the app are imported by the commands, not before: the app reads the settings, and what
@@ -31,7 +33,13 @@ def _run_sweep(older_than: float, once: bool) -> Sequence[str]:
     return run_sweep(older_than, once)
 
 
-app = make_app("The voter rolls as Celery canvases.", _client, _run_worker, _run_sweep)
+def _looker() -> AbstractContextManager[tuple[str, Callable[[], Sight]]]:
+    from celery_impl.watch import looker
+
+    return looker()
+
+
+app = make_app("The voter rolls as Celery canvases.", _client, _run_worker, _run_sweep, _looker)
 
 
 @app.command()

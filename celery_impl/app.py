@@ -6,9 +6,11 @@ import threading
 from typing import Any
 
 from celery import Celery
+from celery.signals import before_task_publish
 
 from celery_impl.base import VoterRollsTask
 from celery_impl.profiles import Profile, profile
+from celery_impl.stamp import stamp
 from shared.errors import UsageError
 from shared.settings import settings
 from shared.variants import VARIANTS
@@ -27,6 +29,7 @@ app: Celery[Any] = Celery(
 )
 app.config_from_object(dict(PROFILE.settings))
 VoterRollsTask.confirm_timeout = PROFILE.confirm_timeout
+before_task_publish.connect(stamp, dispatch_uid="when it was sent")
 _in_force: dict[str, Any] = dict(PROFILE.settings)
 
 

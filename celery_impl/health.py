@@ -64,7 +64,7 @@ def load(app: Celery) -> Load:
     """
     reach(app)
     with app.connection_for_read() as connection:
-        queued, consumers = _queued(connection, app.conf.task_default_queue)
+        queued, consumers = depth(connection, app.conf.task_default_queue)
         delayed = _delayed(connection)
         inspect, workers = _ask(app, connection)
         # In the order in which a task moves on: one that does in between is counted twice, the
@@ -84,6 +84,11 @@ def load(app: Celery) -> Load:
         workers=workers,
         **told,
     )
+
+
+def ask_workers(app: Celery, connection: Any) -> tuple[str, ...]:
+    """The names of the workers that answer."""
+    return _ask(app, connection)[1]
 
 
 def runs_in_hand(app: Celery) -> set[str | None]:
@@ -119,13 +124,13 @@ def _ask(app: Celery, connection: Any) -> tuple[Any, tuple[str, ...]]:
 def _known(app: Celery, connection: Any) -> int:
     """The workers of which Redis has the address for questions, or RabbitMQ a consumer."""
     if connection.transport.driver_type != "redis":
-        return _queued(connection, app.conf.task_default_queue)[1]
+        return depth(connection, app.conf.task_default_queue)[1]
     mailbox: Any = app.control.mailbox  # type: ignore[attr-defined]  # celery-types lacks it
     with connection.channel() as channel:
         return len(channel.get_table(mailbox.exchange.name))
 
 
-def _queued(connection: Any, queue: str) -> tuple[int, int]:
+def depth(connection: Any, queue: str) -> tuple[int, int]:
     """Messages that are ready, and consumers; a queue that nobody has declared yet has neither."""
     with connection.channel() as channel:
         try:
@@ -143,7 +148,7 @@ def _delayed(connection: Any) -> int:
     if connection.transport.driver_type != "amqp":
         return 0
     levels = range(MAX_NUMBER_OF_BITS_TO_USE)
-    return sum(_queued(connection, level_name(level))[0] for level in levels)
+    return sum(depth(connection, level_name(level))[0] for level in levels)
 
 
 def _unacknowledged(connection: Any) -> int | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.worker.request import Request
-
+from celery_impl.counted import ENGINE, CountedRequest
 from celery_impl.describe import subject
+from shared import metrics
+from shared.settings import at_import
+
+_SWEEP = "celery_impl.sweep.sweep"
 
 
-class LaneRequest(Request):
+class LaneRequest(CountedRequest):
     """A worker's request whose events tell more than Celery's own.
 
     Celery's events carry the node's name and the pid of the worker's main process; the pool's
@@ -28,3 +31,22 @@ class LaneRequest(Request):
             fields["attempt"] = self.request_dict.get("retries", 0) + 1
             fields["run_id"], fields["item"] = subject(self.type, self.args, self.kwargs)
         super().send_event(type, **fields)
+
+    @property
+    def counted_as(self) -> str:
+        """Without the module, as the same step is called on the other engines."""
+        return str(self.name).rpartition(".")[2]
+
+    def on_accepted(self, pid: Any, time_accepted: float) -> None:
+        """A sweep that begins has been sent by beat."""
+        super().on_accepted(pid, time_accepted)
+        meter = metrics.meter()
+        if meter is not None and self.name == _SWEEP:
+            meter.schedule(ENGINE, "sweep", at_import().sweep_every)
+
+    def succeeded(self, shown: str) -> None:
+        """Count what a sweep has found; `shown` is its list of runs as text, cut off if long."""
+        super().succeeded(shown)
+        meter = metrics.meter()
+        if meter is not None and self.name == _SWEEP and shown != "[]":
+            meter.recovered(ENGINE, shown.count(",") + 1)

@@ -60,11 +60,12 @@ def sweep(older_than: float) -> list[str]:
     in_hand = runs_in_hand(app)
     gaps = [gap for gap in found if gap.run_id not in in_hand]
     for gap in gaps:
-        _requeue(gap)
+        requeue(gap)
     return [gap.run_id for gap in gaps]
 
 
-def _requeue(gap: Gap) -> None:
+def requeue(gap: Gap) -> None:
+    """Queue what the gap lacks, once what is meant is committed."""
     rolls: list[str] = list(gap.rolls)
     if gap.assignment:
         steps.assign_all(gap.run_id)

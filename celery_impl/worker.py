@@ -1,17 +1,25 @@
 """The worker: `celery worker` with the prefork pool, one process for each step at a time.
 
 SIGTERM is Celery's warm shutdown: no new messages are taken, the tasks in hand are let end, and
-what was reserved goes back to the queue. A second SIGTERM, or SIGQUIT, is a cold one, after the
-seconds of `worker_soft_shutdown_timeout`.
+what was reserved goes back to the queue. A step that reaches its process in the very moment of
+the signal runs to its end there and goes back to the queue as well, so that it runs twice: Celery's
+pool lets the broker have whatever no process has said that it has begun. A second SIGTERM, or
+SIGQUIT, is a cold one, after the seconds of `worker_soft_shutdown_timeout`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
-from celery_impl.app import connect
+from celery import Celery
+
+from celery_impl.app import PROFILE, connect
+from celery_impl.counted import ENGINE
 from celery_impl.reach import reach
+from shared import metrics
+from shared.settings import settings
 
 
 def worker_command(concurrency: int) -> list[str]:
@@ -28,6 +36,7 @@ def run_worker(concurrency: int) -> None:
     """
     app = connect()
     reach(app)
+    _begin_counts(app)
     app.worker_main(
         [
             "worker",
@@ -40,3 +49,13 @@ def run_worker(concurrency: int) -> None:
             "--loglevel=WARNING",
         ]
     )
+
+
+def _begin_counts(app: Celery[Any]) -> None:
+    meter = metrics.meter()
+    if meter is None:
+        return
+    app.loader.import_default_modules()
+    meter.knows(ENGINE, {name.rpartition(".")[2] for name in app.tasks})
+    if PROFILE.name == "hardened":
+        meter.schedule(ENGINE, "sweep", settings().sweep_every)

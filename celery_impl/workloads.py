@@ -1,6 +1,7 @@
 """The bare workloads: what the engine costs when the steps cost nothing, or all the same.
 
 noop:N           group(nothing(run, i) for i in 0..N-1) | count(run)
+nap:N            the same of tasks that wait: group(waits(run, i) for i in 0..N-1) | count(run)
 fib33:N, fib10:N chain of N times fibonacci(run, 33 or 10), each after the other
 """
 
@@ -13,7 +14,7 @@ from celery import chain, group
 from celery.canvas import Signature
 
 from celery_impl.app import PROFILE, app
-from shared.workloads import fib, noop
+from shared.workloads import fib, nap, noop
 
 if TYPE_CHECKING:
     from celery.result import AsyncResult
@@ -25,6 +26,12 @@ _OF_KIND = {"fib33": 33, "fib10": 10}
 def nothing(run_id: str, index: int) -> int:
     """Do nothing, and count as one."""
     return noop(index)
+
+
+@app.task(**PROFILE.step)
+def waits(run_id: str, index: int) -> int:
+    """Wait a tenth of a second, and count as one."""
+    return nap(index)
 
 
 @app.task(**PROFILE.step)
@@ -42,8 +49,9 @@ def fibonacci(before: int, *, run_id: str, index: int, n: int) -> int:
 
 def canvas(run_id: str, kind: str, size: int) -> Signature[Any]:
     """A chord, or a chain that counts its steps."""
-    if kind == "noop":
-        return group(nothing.si(run_id, i) for i in range(size)) | count.s(run_id=run_id)
+    if kind in {"noop", "nap"}:
+        member = nothing if kind == "noop" else waits
+        return group(member.si(run_id, i) for i in range(size)) | count.s(run_id=run_id)
     one = fibonacci.s(run_id=run_id, n=_OF_KIND[kind])
     first, *others = (one.clone(kwargs={"index": i}) for i in range(size))
     return chain(first.clone(args=(0,)), *others)

@@ -1,1 +1,1 @@
-"""The three implementations side by side: timing, faults, report."""
+"""The implementations side by side: timing, faults, report."""

@@ -1,4 +1,4 @@
-"""`python -m comparisons`: the three implementations side by side.
+"""`python -m comparisons`: the implementations side by side.
 
 timing     run them, check them, compare them; table, results.json, report.html
 faults     inject faults: what is lost, repeated, recovered; table, faults.json, faults.html
@@ -16,7 +16,7 @@ import typer
 
 from shared.cli import application, run
 
-app = application("Run the voter rolls on Celery, Prefect and Temporal, and compare them.")
+app = application("Run the voter rolls on Celery, Prefect, Temporal and Airflow, and compare them.")
 
 
 @app.command()
@@ -37,12 +37,16 @@ def timing(
     workloads: Annotated[
         str | None,
         typer.Option(
-            help="Workloads without a domain, noop:N, fib33:N, fib10:N, or none.",
+            help="Workloads without a domain, noop:N, nap:N, fib33:N, fib10:N, or none.",
             show_default="noop:100,noop:500",
         ),
     ] = None,
     engines: Annotated[
-        str | None, typer.Option(help="Engines, comma-separated.", show_default="all three")
+        str | None,
+        typer.Option(
+            help="Engines, comma-separated: celery, prefect, temporal, airflow.",
+            show_default="all but airflow",
+        ),
     ] = None,
     concurrency: Annotated[
         int | None,
@@ -81,8 +85,9 @@ def faults(
     profiles: Annotated[
         str | None,
         typer.Option(
-            help="Of celery-naive, celery-hardened, celery-hardened-redis, prefect, temporal.",
-            show_default="all five",
+            help="Of celery-naive, celery-hardened, celery-hardened-redis, prefect, temporal, "
+            "airflow, offcanvas-prefect, offcanvas-temporal.",
+            show_default="all but airflow",
         ),
     ] = None,
     repeat: Annotated[
@@ -101,14 +106,18 @@ def faults(
 @app.command()
 def serve(
     engines: Annotated[
-        str | None, typer.Option(help="Engines, comma-separated.", show_default="all three")
+        str | None,
+        typer.Option(
+            help="Engines, comma-separated: celery, prefect, temporal, airflow.",
+            show_default="all but airflow",
+        ),
     ] = None,
 ) -> None:
     """Start the embedded servers and print the settings that lead to them; Ctrl-C ends them."""
-    from comparisons.plan import ENGINES, choose
+    from comparisons.plan import choose_engines
     from comparisons.serve import run_serve
 
-    raise typer.Exit(run_serve(choose("--engines", engines, ENGINES)))
+    raise typer.Exit(run_serve(choose_engines(engines)))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from shared import steps
 from shared.database import transaction
 from shared.models import PrintedRoll
-from shared.workloads import fib, noop, parse
+from shared.workloads import fib, nap, noop, parse
 
 ENGINE = "none"
 
@@ -38,12 +38,12 @@ def run_workload(workload: str) -> float:
     """The workload as a plain loop; returns the seconds it took."""
     known = parse(workload)
     if known is None:
-        raise ValueError(f"{workload} is no workload")
+        raise ValueError(f"{workload} is not a workload")
     kind, n = known
     begin = time.perf_counter()
     for index in range(n):
-        if kind == "noop":
-            noop(index)
+        if kind in {"noop", "nap"}:
+            (noop if kind == "noop" else nap)(index)
         else:
             fib(int(kind.removeprefix("fib")))
     return time.perf_counter() - begin

@@ -13,10 +13,10 @@ from typing import cast
 from comparisons import baseline, roll_books, services, stage
 from comparisons.machine import environment
 from comparisons.measure import QUIET_SHARE, Lane, Measurement, forget
-from comparisons.meter import Others, cpu_seconds, wait_until_quiet
 from comparisons.plan import WARM_UP, Plan, check_out
 from comparisons.reference import Reference, read_reference, rolls_checksum
 from comparisons.results import Comparison, now
+from offcanvas.meter import Others, cpu_seconds, wait_until_quiet
 from offcanvas.servers import Server
 from shared.cli import progress as bar
 from shared.contract import EngineClient
@@ -136,13 +136,18 @@ def _lanes(
             command = client.worker_command(plan.concurrency)
             worker = stage.Worker.start(engine, command, folder)
             stack.callback(worker.stop)
-            pids = (running[engine].pid,) if engine in running else ()
+            pids = _pids(running[engine]) if engine in running else ()
             lanes[engine] = Lane(engine, client, worker, pids)
         for engine, lane in lanes.items():
             advance(0, engine)
             _wait_for_worker(lane)
             advance(1, "")
     return lanes
+
+
+def _pids(server: Server) -> tuple[int, ...]:
+    """The server's process, and those of the servers it stands on."""
+    return (server.pid, *(pid for below in server.stands_on for pid in _pids(below)))
 
 
 def load_client(engine: str) -> EngineClient:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from comparisons.meter import Usage
 from comparisons.plan import Plan
 from comparisons.results import FIGURES, FORMAT, Comparison, Run, Spread
 from comparisons.words import sentences
+from offcanvas import errors, files
+from offcanvas.meter import Usage
+from shared.errors import UsageError
 
 SCHEMA = Path(__file__).with_name("schema.json")
 
@@ -131,11 +132,13 @@ def _compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written, or it is a link that leads out of its folder.
+    """
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)  # noqa: PTH105 - os.replace says in its name that it overwrites
-    finally:
-        draft.unlink(missing_ok=True)
+        files.write_whole(path, data.encode() if isinstance(data, str) else data, str(path))
+    except errors.UsageError as error:
+        raise UsageError(str(error)) from error

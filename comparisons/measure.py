@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from comparisons.decomposition import decompose
-from comparisons.meter import AfterWork, Meter, cpu_seconds, wait_until_quiet
 from comparisons.reference import Reference
 from comparisons.results import Bar, Run
 from comparisons.stage import Worker
 from comparisons.verify import Verdict, failed, verify_variant, verify_workload
+from offcanvas.meter import AfterWork, Meter, cpu_seconds, wait_until_quiet
 from shared.contract import EngineClient, Outcome, TaskSpan
 from shared.database import transaction
 from shared.models import Base, Effect

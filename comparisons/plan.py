@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparisons.engines import DEFAULT_ENGINES, ENGINES
 from shared import workloads
 from shared.errors import UsageError
 from shared.fake import DEFAULT_SEED, DEFAULT_VOTERS
 from shared.settings import settings
 from shared.variants import BY_NAME
 
-ENGINES = ("celery", "prefect", "temporal")
 DEFAULT_WORKLOADS = ("noop:100", "noop:500")
 MOST_AT_A_TIME = 256  # as in the settings
 WARM_UP = "chord_by_station"
@@ -109,7 +109,7 @@ def make_plan(
         csv=csv,
         variants=choose_variants(variants),
         workloads=choose_workloads(workloads),
-        engines=choose("--engines", engines, ENGINES),
+        engines=choose_engines(engines),
         concurrency=concurrency,
         repeat=repeat,
         out=out,
@@ -146,6 +146,11 @@ def choose(flag: str, text: str | None, known: Iterable[str]) -> tuple[str, ...]
     return tuple(name for name in known if name in names)
 
 
+def choose_engines(text: str | None) -> tuple[str, ...]:
+    """The engines of `--engines`; None for those that are installed with the project."""
+    return DEFAULT_ENGINES if text is None else choose("--engines", text, ENGINES)
+
+
 def choose_variants(text: str | None) -> tuple[str, ...]:
     """The variants of `--variants`; `none` leaves the roll book out."""
     return () if text == "none" else choose("--variants", text, BY_NAME)
@@ -155,7 +160,7 @@ def choose_workloads(text: str | None) -> tuple[str, ...]:
     """The workloads of `--workloads`, each once, in the order given; `none` for none.
 
     Raises:
-        UsageError: a name is no workload.
+        UsageError: a name is not a workload.
     """
     if text is None:
         return DEFAULT_WORKLOADS
@@ -164,9 +169,11 @@ def choose_workloads(text: str | None) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if workloads.parse(name) is None:
-            raise UsageError(f"--workloads {name!r} is not known: use noop:N, fib33:N or fib10:N")
+            raise UsageError(
+                f"--workloads {name!r} is not known: use noop:N, nap:N, fib33:N or fib10:N"
+            )
     if not names:
-        raise UsageError("--workloads is empty: use noop:N, fib33:N, fib10:N, or none")
+        raise UsageError("--workloads is empty: use noop:N, nap:N, fib33:N, fib10:N, or none")
     return names
 
 

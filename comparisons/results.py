@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from comparisons.decomposition import Decomposition
-from comparisons.meter import AfterWork, Usage
 from comparisons.plan import Plan
 from comparisons.verify import Verdict
+from offcanvas.meter import AfterWork, Usage
 
 FORMAT = "offcanvas-comparison/1"
 NOTHING = Usage(None, None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from comparisons.engines import ENGINES, Engine
 from offcanvas import servers
 from shared.errors import UsageError
 from shared.settings import Settings, masked
@@ -15,32 +15,15 @@ from shared.settings import Settings, masked
 ANSWERS_WITHIN = 5.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """An engine's service: its embedded form, and the settings that name a real one."""
-
-    engine: str
-    start: Callable[[], servers.Server]
-    fields: tuple[str, ...]
-
-
-SERVICES = (
-    Service("celery", servers.redis, ("celery_broker_url", "celery_result_backend")),
-    Service("prefect", servers.prefect, ("prefect_api_url",)),
-    Service("temporal", servers.temporal, ("temporal_address",)),
-)
-
-
-def embedded(settings: Settings, engines: Sequence[str]) -> list[Service]:
-    """The services that have to be started, because the settings do not name real ones.
+def embedded(settings: Settings, engines: Sequence[str]) -> list[Engine]:
+    """The engines whose server has to be started, because the settings do not name a real one.
 
     Raises:
-        UsageError: only one of Celery's two addresses is set.
+        UsageError: only one of an engine's two addresses is set, or the engine is not installed.
     """
     missing = []
-    for service in SERVICES:
-        if service.engine not in engines:
-            continue
+    for service in _chosen(engines):
+        service.check()
         unset = [name for name in service.fields if getattr(settings, name) is None]
         if unset and len(unset) < len(service.fields):
             others = [name.upper() for name in service.fields if name not in unset]
@@ -53,19 +36,21 @@ def embedded(settings: Settings, engines: Sequence[str]) -> list[Service]:
     return missing
 
 
+def _chosen(engines: Sequence[str]) -> list[Engine]:
+    return [engine for engine in ENGINES.values() if engine.name in engines]
+
+
 def check_named(settings: Settings, engines: Sequence[str]) -> None:
     """See that every service named by the settings answers.
 
     Raises:
         UsageError: one does not, or its address cannot be read.
     """
-    for service in SERVICES:
-        if service.engine not in engines:
-            continue
+    for service in _chosen(engines):
         for name in service.fields:
             address = getattr(settings, name)
-            if address is not None:
-                for part in str(address).split(";"):
+            if isinstance(address, str):
+                for part in address.split(";"):
                     _knock(name.upper(), part)
 
 
@@ -97,18 +82,18 @@ def _connect(name: str, address: str) -> None:
     except ValueError:
         port = None
     if parts.hostname is None or port is None:
-        raise UsageError(f"{name}={masked(address)!r} is no address: host and port are missing")
+        raise UsageError(f"{name}={masked(address)!r} is not an address: host and port are missing")
     socket.create_connection((parts.hostname, port), timeout=ANSWERS_WITHIN).close()
 
 
 @contextmanager
-def started(wanted: Sequence[Service]) -> Iterator[dict[str, servers.Server]]:
+def started(wanted: Sequence[Engine]) -> Iterator[dict[str, servers.Server]]:
     """Start embedded servers together; they are stopped, and their data removed, at the end."""
     with ExitStack() as stack:
         running = stack.enter_context(
             servers.start_together(*(service.start for service in wanted))
         )
-        yield {service.engine: server for service, server in zip(wanted, running, strict=True)}
+        yield {service.name: server for service, server in zip(wanted, running, strict=True)}
 
 
 def described(
@@ -116,12 +101,14 @@ def described(
 ) -> dict[str, str]:
     """What each engine and the database ran on, without addresses."""
     found = {}
-    for service in SERVICES:
-        if service.engine in running:
-            found[service.engine] = f"{running[service.engine].name}, started for this comparison"
-        elif service.engine in engines:
+    for service in _chosen(engines):
+        if service.name in running:
+            server = running[service.name]
+            names = " on ".join([server.name, *(below.name for below in server.stands_on)])
+            found[service.name] = f"{names}, started for this comparison"
+        else:
             names = " and ".join(name.upper() for name in service.fields)
-            found[service.engine] = f"the service named by {names}, not measured"
+            found[service.name] = f"the service named by {names}, not measured"
     if "celery" in engines:
         found["celery"] += f"; {settings.celery_profile} profile"
     database = settings.database_url or ""

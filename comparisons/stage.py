@@ -24,7 +24,7 @@ import psutil
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
-from comparisons.meter import tree
+from offcanvas.meter import tree
 from offcanvas.servers.base import leashed, stop_process_group
 from shared.database import create_tables, make_engine
 from shared.errors import UsageError

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from comparisons.words import NAMES, seconds
+from comparisons.engines import NAMES
+from comparisons.words import seconds
 
 Results = Mapping[str, Any]
 
@@ -29,7 +30,7 @@ _COLUMNS = (
     ("after-\nwork", 92),
     ("runs\nagree", 0),
 )
-PIPE_WIDTH = 126  # where the output is no terminal
+PIPE_WIDTH = 126  # where the output is not a terminal
 
 
 def print_table(results: Results, console: Console | None = None) -> None:

@@ -92,7 +92,7 @@ def verify_workload(workload: str, outcome: Outcome, executed: int) -> Verdict:
     """Check that the answer counts n steps and that the engine's records hold every one."""
     known = parse(workload)
     if known is None:
-        raise ValueError(f"{workload} is no workload")
+        raise ValueError(f"{workload} is not a workload")
     _, n = known
     return Verdict(
         (

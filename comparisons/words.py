@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from comparisons.engines import NAMES
 from comparisons.results import FIGURES, Comparison, Spread
 
-NAMES = {"celery": "Celery", "prefect": "Prefect", "temporal": "Temporal"}
 NOTICED = 0.1  # seconds of work after the end, or cores, that are worth a sentence
 PAYS = 1.1  # below this ratio of medians a speed-up is not called one
 

@@ -12,6 +12,7 @@ The class docstring is the default message; a caller that knows more passes its 
     │   │   └── CanvasTooLarge      more than the engine's server takes at a time
     │   ├── BadWire                 text that is not a canvas of ours
     │   ├── UnknownEngine           no engine of that name
+    │   ├── BadEngine               an engine that is brought in a way that cannot be used
     │   ├── MissingExtra            the engine's library is not installed
     │   └── UnsupportedCanvas       what the engine cannot do, all of it at once
     └── EngineError                 the engine itself
@@ -22,12 +23,25 @@ The class docstring is the default message; a caller that knows more passes its 
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-    from offcanvas.engines.base import Gap
+class CanvasWarning(UserWarning):
+    """A canvas runs as Celery documents it, where Celery itself does otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One thing that an engine cannot do.
+
+    ``where`` is the place in the canvas (``chain[1].header[0]``), ``feature`` the row of the
+    support table, ``why`` the reason with what to do instead.
+    """
+
+    where: str
+    feature: str
+    why: str
 
 
 class OffcanvasError(Exception):
@@ -49,8 +63,8 @@ class BadCanvas(UsageError):
     """This is not a Celery canvas."""
 
 
-class BadArguments(BadCanvas):
-    """The arguments do not fit the task."""
+class BadArguments(BadCanvas, TypeError):
+    """The arguments do not fit the task; Celery raises TypeError for it, and this is one."""
 
 
 class UnregisteredTask(BadCanvas):
@@ -73,8 +87,32 @@ class UnknownEngine(UsageError):
     """There is no engine of this name."""
 
 
+class BadEngine(UsageError):
+    """A distribution brings an engine that cannot be used."""
+
+
 class MissingExtra(UsageError):
     """The engine's library is not installed."""
+
+
+#: Libraries that the kit imports itself, and the extra of offcanvas that brings each.
+_EXTRA_OF = {
+    "celery": "celery",
+    "kombu": "celery",
+    "billiard": "celery",
+    "temporalio": "temporal",
+    "prefect": "prefect",
+    "sqlalchemy": "cutover",
+    "tomlkit": "cutover",
+}
+
+
+def missing_extra(error: ModuleNotFoundError, what: str) -> MissingExtra | None:
+    """What to install where ``what`` needs a library that is not there; None for any other."""
+    library = (error.name or "").partition(".")[0]
+    if library not in _EXTRA_OF:
+        return None
+    return MissingExtra(f"{what} needs {library}: pip install 'offcanvas[{_EXTRA_OF[library]}]'")
 
 
 class UnsupportedCanvas(UsageError):
@@ -89,6 +127,23 @@ class UnsupportedCanvas(UsageError):
         else:
             lines = [f"{engine} cannot run this canvas; {len(told)} things are in the way:", *told]
             super().__init__("\n  ".join(lines))
+
+
+def line_of(error: BaseException) -> str:
+    """``TypeName: text`` on one line, also of an error whose ``str()`` raises or is empty."""
+    name = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        return f"{name}{_arguments_of(error)}"
+    return f"{name}: {text}" if text else name
+
+
+def _arguments_of(error: BaseException) -> str:
+    try:
+        return " ".join(f"({', '.join(map(repr, error.args))})".split())
+    except Exception:  # arguments of the user's own kinds
+        return "(...)"
 
 
 class EngineError(OffcanvasError):

@@ -162,4 +162,4 @@ def _uuid(execution_id: str) -> UUID:
     try:
         return UUID(execution_id)
     except ValueError:
-        raise UsageError(f"{execution_id!r} is no id of a Prefect flow run") from None
+        raise UsageError(f"{execution_id!r} is not an id of a Prefect flow run") from None

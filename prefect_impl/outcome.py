@@ -20,7 +20,7 @@ def outcome_of(state: State[Any]) -> Outcome:
     Raises:
         UsageError: the result cannot be read from here.
     """
-    result = _result(state)
+    result = result_of(state)
     if state.is_completed():
         return Outcome(total_pages=result)
     if isinstance(result, BaseException):
@@ -30,8 +30,8 @@ def outcome_of(state: State[Any]) -> Outcome:
     return Outcome(error_type=state.name, error_text=state.message, wrapped_in=state.name)
 
 
-def _result(state: State[Any]) -> Any:
-    """The persisted result.
+def result_of(state: State[Any]) -> Any:
+    """The persisted result: what the flow has returned, or raised.
 
     Read as a file, not by `state.result()`: that asks the server which storage is the default
     one, by Prefect's own settings, and where they name no server it starts one.

@@ -54,12 +54,18 @@ class StepProcesses:
     def call(
         self, policy: StepPolicy, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
+        """Do `call_step` with a function and its arguments."""
+        return self.call_step(policy, partial(function, *args, **kwargs))
+
+    def call_step(
+        self, policy: StepPolicy, step: partial[R], begun: Callable[[], None] = lambda: None
+    ) -> R:
         """Wait for a free process, execute the step there, and return what it returns.
 
         Both of the policy's time limits count from the moment a process is free. At the soft one
         the step is interrupted; one that does not heed it is killed at the hard one, and its
         siblings in hand with it, since a pool that has lost a process is given up: they come back
-        as `StepProcessLost`.
+        as `StepProcessLost`. `begun` is called when there is a process.
 
         Raises:
             WorkerStopping: no further step is begun.
@@ -67,22 +73,21 @@ class StepProcesses:
             StepProcessLost: the process has died.
             Exception: whatever the step raises.
         """
+        name = step.func.__name__
         with self._free:
             if self.closed:
-                raise WorkerStopping(f"{function.__name__} was not begun: the worker stops")
-            step = partial(function, *args, **kwargs)
+                raise WorkerStopping(f"{name} was not begun: the worker stops")
+            begun()
             future = self._submit(policy.soft_time_limit, step)
             try:
                 return future.result(policy.time_limit)
             except BrokenProcessPool as error:
-                raise StepProcessLost(f"the process of {function.__name__} died") from error
+                raise StepProcessLost(f"the process of {name} died") from error
             except TimeoutError:
                 if future.done():  # the step's own error
                     raise
                 self.kill()
-                raise StepTimedOut(
-                    f"{function.__name__} was killed after {policy.time_limit:g} s"
-                ) from None
+                raise StepTimedOut(f"{name} was killed after {policy.time_limit:g} s") from None
 
     def _submit(self, limit: float, step: partial[R]) -> Future[R]:
         with self._lock:

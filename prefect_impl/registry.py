@@ -17,11 +17,13 @@ from prefect_impl.error_in_header import error_in_header
 from prefect_impl.group import group, rolls
 from prefect_impl.parallel_with_join import parallel_with_join
 from prefect_impl.repair import repair
+from prefect_impl.spread import rolls_of_slice, spread
 from prefect_impl.starmap import starmap
 from prefect_impl.sweep import sweep
-from prefect_impl.workloads import fib, noop
+from prefect_impl.workloads import fib, nap, naps_of_slice, noop
 from shared import workloads
 from shared.errors import UsageError
+from shared.settings import settings
 from shared.variants import BY_NAME
 
 FLOWS: dict[str, Flow[..., Any]] = {
@@ -38,7 +40,11 @@ FLOWS: dict[str, Flow[..., Any]] = {
         group,
         error_in_header,
         rolls,
+        spread,
+        rolls_of_slice,
         noop,
+        nap,
+        naps_of_slice,
         fib,
         repair,
         sweep,
@@ -62,15 +68,19 @@ def call_of(variant: str, run_id: str) -> Call:
     Raises:
         UsageError: there is no such variant.
     """
-    workload = workloads.parse(variant)
+    workload, size = workloads.parse(variant), settings().spread
     if workload is None:
         if variant not in BY_NAME:
             raise UsageError(
                 f"no variant {variant!r}: choose one of {', '.join(BY_NAME)} "
-                "or a workload (noop:N, fib33:N, fib10:N)"
+                "or a workload (noop:N, nap:N, fib33:N, fib10:N)"
             )
+        if variant == "chord_by_station" and size is not None:
+            return Call("spread", {"run_id": run_id, "size": size})
         return Call(variant, {"run_id": run_id})
     kind, count = workload
+    if kind == "nap":
+        return Call("nap", {"run_id": run_id, "count": count, "size": size})
     if kind == "noop":
         return Call("noop", {"run_id": run_id, "count": count})
     return Call("fib", {"run_id": run_id, "count": count, "argument": _FIB[kind]})

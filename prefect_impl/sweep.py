@@ -28,7 +28,7 @@ from prefect_impl.connection import connect, not_usable
 from prefect_impl.flow_runs import is_open, of_run
 from prefect_impl.names import ENGINE, SWEEP_EVERY, deployment_of, key_of, tag_of
 from prefect_impl.tasks import find_gaps
-from shared import recovery
+from shared import metrics, recovery
 from shared.recovery import Gap
 from shared.variants import BY_NAME, Answer
 
@@ -41,9 +41,15 @@ def sweep(older_than: float) -> list[str]:
     """
     if datetime.now(UTC) - flow_run.scheduled_start_time > SWEEP_EVERY:
         return []
+    meter = metrics.meter()
+    if meter is not None:
+        meter.schedule(ENGINE, "sweep", SWEEP_EVERY.total_seconds())
     gaps = find_gaps(older_than)
     with connect() as client:
-        return start_repairs(client, gaps)
+        repaired = start_repairs(client, gaps)
+    if meter is not None:
+        meter.recovered(ENGINE, len(repaired))
+    return repaired
 
 
 def start_repairs(client: SyncPrefectClient, gaps: list[Gap]) -> list[str]:

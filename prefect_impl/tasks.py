@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from prefect.context import TaskRunContext
 from prefect.runtime import task_run
 
 from prefect_impl import work
+from prefect_impl.counting import counted
 from prefect_impl.names import ENGINE
 from prefect_impl.options import task_options
 from prefect_impl.processes import StepProcesses
@@ -48,7 +50,8 @@ def _call(policy: StepPolicy, function: Callable[P, R], *args: P.args, **kwargs:
     if current.flow_run_id is not None and current.run_count == 1:
         with _lock:
             _task_runs[current.flow_run_id] += 1
-    return _processes.call(policy, function, *args, **kwargs)
+    with counted(current, function.__name__, policy) as begun:
+        return _processes.call_step(policy, partial(function, *args, **kwargs), begun)
 
 
 def _attempt() -> int:
@@ -174,6 +177,12 @@ def sum_printed_pages(run_id: str) -> int:
 def noop(index: int) -> int:
     """Do nothing, and count as one."""
     return _call(STEP, work.noop, index)
+
+
+@task(task_run_name="{index}", **_SHORT)
+def nap(index: int) -> int:
+    """Wait a tenth of a second, and count as one."""
+    return _call(STEP, work.nap, index)
 
 
 @task(task_run_name="{n}", **_SHORT)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from shared import steps
 from shared.variants import OBJECTION
-from shared.workloads import fib, noop
+from shared.workloads import fib, nap, noop
 
 __all__ = [
     "assign_all",
@@ -21,6 +21,7 @@ __all__ = [
     "list_centers",
     "list_stations",
     "missing_rolls",
+    "nap",
     "noop",
     "object_to",
     "publish_summary",

@@ -47,7 +47,7 @@ import anyio
 import anyio.abc
 import httpx
 from anyio import CapacityLimiter
-from prefect import Flow
+from prefect import Flow, Task
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort
@@ -64,10 +64,18 @@ from prefect.workers.base import (
 from prefect_impl import tasks
 from prefect_impl.connection import connect, not_usable
 from prefect_impl.deployments import register
-from prefect_impl.names import HEARTBEAT_SECONDS, TASK_RUNS, WORK_POOL, WORKER_TYPE
+from prefect_impl.names import (
+    ENGINE,
+    HEARTBEAT_SECONDS,
+    SWEEP_EVERY,
+    TASK_RUNS,
+    WORK_POOL,
+    WORKER_TYPE,
+)
 from prefect_impl.processes import StepProcesses
 from prefect_impl.reconcile import reconcile
 from prefect_impl.registry import FLOWS
+from shared import metrics
 from shared.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -220,12 +228,22 @@ def run_worker(concurrency: int) -> None:
             register(client)
     except httpx.HTTPError as error:
         raise not_usable(error) from error
+    _begin_counts()
     processes = StepProcesses(concurrency)
     tasks.use(processes)
     try:
         asyncio.run(_work(concurrency, processes))
     finally:
         processes.close()
+
+
+def _begin_counts() -> None:
+    meter = metrics.meter()
+    if meter is not None:
+        meter.knows(
+            ENGINE, [step for step in vars(tasks) if isinstance(getattr(tasks, step), Task)]
+        )
+        meter.schedule(ENGINE, "sweep", SWEEP_EVERY.total_seconds())
 
 
 async def _work(concurrency: int, processes: StepProcesses) -> None:

@@ -108,4 +108,4 @@ class EngineClient(Protocol):
 # Bare workloads for pure overhead, named `<kind>:<n>`: a fan-out of n steps that do nothing and a
 # fan-in that counts them (returns n as the total); n sequential Fibonacci steps, as the published
 # benchmark of workflow engines has them: 10 x fib(33) and 40 x fib(10).
-WORKLOADS = ("noop:<n>", "fib33:<n>", "fib10:<n>")
+WORKLOADS = ("noop:<n>", "nap:<n>", "fib33:<n>", "fib10:<n>")

@@ -45,7 +45,9 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise UsageError(f"DATABASE_URL={masked(url)!r} is no database address: {hint}") from None
+        raise UsageError(
+            f"DATABASE_URL={masked(url)!r} is not a database address: {hint}"
+        ) from None
     if parsed.drivername in {"postgres", "postgresql"}:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:

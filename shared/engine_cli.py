@@ -5,20 +5,25 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
+from shared import metrics
 from shared.cli import application, progress
 from shared.contract import EngineClient, Health, Outcome
 from shared.database import engine
+from shared.errors import UsageError
+from shared.limits import tell_limits
+from shared.metrics.sight import Sight
 from shared.recovery import OLDER_THAN
 from shared.settings import settings
 
 RunWorker = Callable[[int], None]
 RunSweep = Callable[[float, bool], Sequence[str]]
+Looker = Callable[[], AbstractContextManager[tuple[str, Callable[[], Sight]]]]
 
 
 def make_app(
@@ -26,8 +31,9 @@ def make_app(
     client_factory: Callable[[], EngineClient],
     run_worker: RunWorker,
     run_sweep: RunSweep,
+    looker: Looker,
 ) -> typer.Typer:
-    """The commands `start`, `worker`, `sweep` and `health` over one engine.
+    """The commands `start`, `worker`, `sweep`, `health` and `watch` over one engine.
 
     Args:
         purpose: one line for `--help`.
@@ -36,13 +42,14 @@ def make_app(
         run_sweep: `run_sweep(older_than, once)` returns the ids of the runs that it re-queued
             where `once` is true, else it sweeps periodically, in the foreground until SIGTERM, or
             has the engine's server do so, and returns.
+        looker: gives, for the length of a block, the engine's name and what looks at it.
     """
     app = application(purpose)
 
     @app.command()
     def start(
         variant: Annotated[
-            str, typer.Argument(help="One of the ten variants, or noop:N, fib33:N, fib10:N.")
+            str, typer.Argument(help="One of the ten variants, or noop:N, nap:N, fib33:N, fib10:N.")
         ],
         run_id: Annotated[
             str | None, typer.Option(help="Name of the run; the same name is the same run.")
@@ -70,6 +77,8 @@ def make_app(
     ) -> None:
         """Work in the foreground until SIGTERM; the steps in hand are let end."""
         engine()  # an address that no step could use is told now, not by each of them
+        if settings().metrics_port is not None:
+            metrics.start(settings().metrics_port, settings().metrics_host)
         with leaving_on_sigterm():
             run_worker(settings().concurrency if concurrency is None else concurrency)
 
@@ -96,6 +105,26 @@ def make_app(
             client.close()
         typer.echo(_health_lines(found))
         raise typer.Exit(0 if found.healthy else 1)
+
+    @app.command()
+    def watch(
+        port: Annotated[
+            int | None,
+            typer.Option(envvar="METRICS_PORT", min=1, max=65_535, help="Port for Prometheus."),
+        ] = None,
+    ) -> None:
+        """Tell Prometheus what is to be seen of the engine as a whole; needs no worker."""
+        chosen = settings()
+        if port is None:
+            raise UsageError("--port (or METRICS_PORT) has to say where Prometheus is to ask")
+        if metrics.start(port, chosen.metrics_host) is None:
+            raise typer.Exit(2)  # it has said why
+        with leaving_on_sigterm(), looker() as (engine_name, look):
+            tell_limits(engine_name)
+            metrics.watch(engine_name, look, chosen.watch_every)
+            typer.echo(f"http://{chosen.metrics_host}:{port}/metrics; Ctrl-C ends it")
+            while True:
+                time.sleep(3600)
 
     return app
 

@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 
 from shared import steps
 from shared.database import transaction
+from shared.metrics.sight import Waiting
 from shared.models import Effect, Run, StationAssignment, Summary, VoterRegistration
 from shared.settings import at_import
 from shared.variants import BY_NAME, Answer
 
 OLDER_THAN = at_import().sweep_every  # seconds
+_DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,34 @@ def find_gaps(engine: str, older_than: float = OLDER_THAN) -> list[Gap]:
         ]
     gaps = (_gap(run_id, variant, engine) for run_id, variant in candidates)
     return [gap for gap in gaps if gap]
+
+
+def unfinished(engine: str, older_than: float = OLDER_THAN) -> tuple[Waiting, int]:
+    """The runs that lack something, for metrics; and how many of them nothing is at work on.
+
+    Of the last day. A run with its fan-in counts as finished: whether the sum is right is looked
+    at by the sweep.
+    """
+    now = time.time()
+    with transaction(read_only=True) as session:
+        runs = session.execute(
+            select(Run.run_id, Run.variant, Run.started_at)
+            .outerjoin(Summary, Summary.run_id == Run.run_id)
+            .where(Run.engine == engine, Run.started_at > now - _DAY, Summary.run_id.is_(None))
+        ).all()
+        still = {
+            run_id for run_id, _, started_at in runs
+            if max(started_at, _last_effect(session, run_id)) <= now - older_than
+        }  # fmt: skip
+    lacking = {
+        run_id: started_at
+        for run_id, variant, started_at in runs
+        if _has_rolls(variant) and _gap(run_id, variant, engine)
+    }
+    return (
+        Waiting(len(lacking), min(lacking.values(), default=None)),
+        len(still & lacking.keys()),
+    )
 
 
 def _has_rolls(variant: str) -> bool:

@@ -51,6 +51,16 @@ class Settings(BaseSettings):
     prefect_api_url: str | None = Field(None, description="Prefect server: http://host:port/api")
     temporal_address: str | None = Field(None, description="Temporal server: host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
+    airflow_api_url: str | None = Field(
+        None, description="Airflow's API server: http://host:port, or with user:password@"
+    )
+    airflow_home: Path | None = Field(
+        None, description="Folder of airflow.cfg, the same for Airflow's server and its workers"
+    )
+    airflow_environment: Path = Field(
+        Path(".venv-airflow"),
+        description="Environment with Airflow in it, which `make airflow` sets up",
+    )
     concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -58,6 +68,12 @@ class Settings(BaseSettings):
         description="Steps that one worker executes at a time, each in a process of its own",
     )
 
+    spread: int | None = Field(
+        None,
+        ge=1,
+        description="Prefect: stations of chord_by_station, or steps of nap:N, that one flow run "
+        "has, so that all workers share the rest; one flow run has them all unless set",
+    )
     step_time_limit: float = Field(
         300.0,
         ge=1,
@@ -78,6 +94,13 @@ class Settings(BaseSettings):
         ge=1,
         le=_DAY,
         description="Celery on Redis: seconds until an unacknowledged message is delivered again",
+    )
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="Port on which a process tells Prometheus its metrics"
+    )
+    metrics_host: str = Field("127.0.0.1", description="Interface of that port")
+    watch_every: float = Field(
+        5.0, ge=0.1, le=_DAY, description="Seconds between two looks of `watch`, for metrics"
     )
     fault_probe: str | None = Field(
         None, description="Socket of a fault lab, which then may hold up any step; see shared.probe"
@@ -103,14 +126,23 @@ class Settings(BaseSettings):
         return str(value)
 
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@]*:).*(?=@)")
-_PASSWORD_OPTION = re.compile(r"([?&][a-z_]*pass[a-z]*=)[^&]*")
+# What stands between a scheme and the last "@" of a word: a password may hold any character.
+_USER_AND_PASSWORD = re.compile(r"(://[^:/?#@\s]*:)\S+(?=@)")
+_NEXT = re.compile(r";(?=[\w+.-]+://)")
+_TOKEN = re.compile(r"(https?://)[^:/?#@\s]+(?=@)", re.IGNORECASE)
+_SECRET_OPTION = re.compile(
+    r"((?:^|[?&;\s])[\w.-]*(?:pass|pwd|secret|token|key|credential|auth)[\w.-]*=)[^&;\s]+",
+    re.IGNORECASE,
+)
 
 
 def masked(address: str) -> str:
-    """The address, or several joined by ';', with each password replaced by `***`."""
-    hidden = (_PASSWORD.sub(r"\1***", part) for part in address.split(";"))
-    return _PASSWORD_OPTION.sub(r"\1***", ";".join(hidden))
+    """The address, or several joined by ';', with each password and token replaced by `***`.
+
+    The kit has the same function (`offcanvas.printable.masked`); a test compares the two.
+    """
+    parts = (_USER_AND_PASSWORD.sub(r"\1***", part) for part in _NEXT.split(address))
+    return _SECRET_OPTION.sub(r"\1***", _TOKEN.sub(r"\1***", ";".join(parts)))
 
 
 def load_settings() -> Settings:

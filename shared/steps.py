@@ -44,7 +44,7 @@ def begin_run(run_id: str, variant: str, engine: str) -> None:
     """Enter the run; entering it again changes nothing.
 
     Raises:
-        UsageError: the run id is no plain word, or belongs to a run of another kind.
+        UsageError: the run id is not a plain word, or belongs to a run of another kind.
     """
     if not _RUN_ID.fullmatch(run_id):
         raise UsageError(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 
 from shared.errors import UsageError
 
-_NAME = re.compile(r"(noop|fib33|fib10):([1-9][0-9]{0,5})")
+NAP_SECONDS = 0.1
+_NAME = re.compile(r"(noop|nap|fib33|fib10):([1-9][0-9]{0,5})")
 
 
 def parse(name: str) -> tuple[str, int] | None:
-    """`("noop", 1000)` for `noop:1000`; None for a name that is no workload.
+    """`("noop", 1000)` for `noop:1000`; None for a name that is not a workload.
 
     Raises:
         UsageError: it looks like a workload but cannot be one.
@@ -20,7 +22,7 @@ def parse(name: str) -> tuple[str, int] | None:
     match = _NAME.fullmatch(name)
     if match is None:
         raise UsageError(
-            f"workload {name!r}: use noop:N, fib33:N or fib10:N with N from 1 to 999999"
+            f"workload {name!r}: use noop:N, nap:N, fib33:N or fib10:N with N from 1 to 999999"
         )
     return match[1], int(match[2])
 
@@ -28,6 +30,12 @@ def parse(name: str) -> tuple[str, int] | None:
 def noop(index: int) -> int:
     """Do nothing, and count as one."""
     return 1 if index >= 0 else 0
+
+
+def nap(index: int) -> int:
+    """Wait, as for somebody else's answer, and count as one."""
+    time.sleep(NAP_SECONDS)
+    return noop(index)
 
 
 def fib(n: int) -> int:

@@ -2,11 +2,11 @@
 
 Each variant is a workflow of its own file. What they share, in reading order:
 
-    activities.py   the steps of `shared.steps` as activities; messages.py is what they are given
+    activities.py   the steps of `shared.steps` as activities; inputs.py is what they are given
     options.py      time limits, retries and heartbeats: `shared.policy` in Temporal's words
     fan_out.py      a header of any width: so many at a time, so many in one history
     failures.py     errors on their way from a step to the caller
-    pool.py         the worker's processes; progress.py and beat.py keep long steps alive
+    pool.py         the worker's processes; progress.py and heartbeat.py keep long steps alive
     client.py       start, wait, spans.py and health.py: what the caller sees
     sweep.py        database-sourced recovery by a Schedule; repair.py does it
 

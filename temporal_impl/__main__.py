@@ -1,13 +1,17 @@
-"""`python -m temporal_impl start | worker | sweep | health`."""
+"""`python -m temporal_impl start | worker | sweep | health | watch`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from shared.cli import run
 from shared.contract import EngineClient
 from shared.engine_cli import make_app
+from shared.metrics.sight import Sight
 
 
 # The SDK takes a second to be imported: not for `--help`, and not before a worker can be stopped.
@@ -29,6 +33,12 @@ def _run_sweep(older_than: float, once: bool) -> Sequence[str]:
     return run_sweep(older_than, once)
 
 
+def _looker() -> AbstractContextManager[tuple[str, Callable[[], Sight]]]:
+    from temporal_impl.watch import looker
+
+    return looker()
+
+
 def _explain(error: Exception) -> str | None:
     from temporal_impl.connection import explain
 
@@ -40,10 +50,19 @@ app = make_app(
     client_factory=_client,
     run_worker=_run_worker,
     run_sweep=_run_sweep,
+    looker=_looker,
 )
 
 if __name__ == "__main__":
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    run(app, "python -m temporal_impl", explain=_explain)
+    try:
+        run(app, "python -m temporal_impl", explain=_explain)
+    except SystemExit as leaving:
+        if leaving.code == 2:
+            # The SDK's core can abort an interpreter that ends right after a refused connection.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(2)
+        raise

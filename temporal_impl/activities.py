@@ -15,7 +15,7 @@ from temporalio import activity
 
 from shared import steps, workloads
 from shared.variants import OBJECTION
-from temporal_impl.messages import Center, Chunk, Failure, Parts, Run, Station
+from temporal_impl.inputs import Center, Chunk, Failure, Parts, Run, Station
 from temporal_impl.pool import Pool
 from temporal_impl.progress import Progress
 
@@ -134,6 +134,11 @@ class Activities:
     async def noop(self, index: int) -> int:
         """Do nothing, and count as one."""
         return await self._do(partial(workloads.noop, index))
+
+    @activity.defn
+    async def nap(self, index: int) -> int:
+        """Wait a tenth of a second, and count as one."""
+        return await self._do(partial(workloads.nap, index))
 
     @activity.defn
     async def fib(self, n: int) -> int:

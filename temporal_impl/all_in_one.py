@@ -13,7 +13,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from temporal_impl.activities import Activities
-    from temporal_impl.messages import Run
+    from temporal_impl.inputs import Run
     from temporal_impl.options import LONG
 
 

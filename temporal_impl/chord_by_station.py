@@ -15,7 +15,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from temporal_impl.activities import Activities
-    from temporal_impl.messages import Parts, Run, Station
+    from temporal_impl.inputs import Parts, Run, Station
     from temporal_impl.options import SHORT
 
 from temporal_impl.fan_out import fan_out

@@ -11,7 +11,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from temporal_impl.activities import Activities
-    from temporal_impl.messages import Chunk, Parts, Run
+    from temporal_impl.inputs import Chunk, Parts, Run
     from temporal_impl.options import SHORT
 
 from temporal_impl.fan_out import fan_out

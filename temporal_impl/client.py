@@ -7,7 +7,7 @@ import contextlib
 import sys
 import threading
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -60,6 +60,17 @@ class Client:
         except BaseException:
             future.cancel()
             raise
+
+    def ask(
+        self, question: Callable[[temporalio.client.Client], Coroutine[Any, Any, Answer]],
+        within: float,
+    ) -> Answer:  # fmt: skip
+        """What a coroutine function of the SDK's client comes to, in its loop."""
+
+        async def asked() -> Answer:
+            return await question(await self._client())
+
+        return self._run(asked(), within)
 
     async def _client(self) -> temporalio.client.Client:
         if self._connected is None:

@@ -16,7 +16,7 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from temporal_impl.activities import Activities
     from temporal_impl.failures import original, type_and_text
-    from temporal_impl.messages import Failure, Parts, Run, Station
+    from temporal_impl.inputs import Failure, Parts, Run, Station
     from temporal_impl.options import SHORT
 
 from temporal_impl.fan_out import fan_out

@@ -46,7 +46,7 @@ class _Workers:
 async def examine(client: Client) -> Health:
     """Ask the server; an answer that it refuses is part of the detail, not an error."""
     try:
-        queues = [await _describe(client, kind) for kind in _KINDS]
+        queues = await describe_queues(client)
         workers = await _workers(client, queues)
         stuck = await _stuck(client)
     except RPCError as error:
@@ -67,6 +67,18 @@ async def examine(client: Client) -> Health:
 
 
 _KINDS = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+
+
+async def describe_queues(client: Client) -> list[DescribeTaskQueueResponse]:
+    """What waits for workflows, and what for activities."""
+    return [await _describe(client, kind) for kind in _KINDS]
+
+
+async def live_workers(
+    client: Client, queues: Sequence[DescribeTaskQueueResponse]
+) -> tuple[str, ...]:
+    """The workers that live."""
+    return (await _workers(client, queues)).alive
 
 
 async def _describe(client: Client, kind: TaskQueueType.ValueType) -> DescribeTaskQueueResponse:
@@ -94,30 +106,33 @@ async def _workers(client: Client, queues: Sequence[DescribeTaskQueueResponse]) 
         if error.status is not RPCStatusCode.UNIMPLEMENTED:
             raise
         return _Workers(tuple(sorted(polled_at)), None, "pollers (minutes old)")
-    beats = [
+    heartbeats = [
         info.worker_heartbeat
         for info in listed.workers_info
         if info.worker_heartbeat.task_queue == TASK_QUEUE
     ]
-    alive = [beat for beat in beats if _is_alive(beat)]
+    alive = [heartbeat for heartbeat in heartbeats if _is_alive(heartbeat)]
     # One that has just started has polled, but has not sent its first heartbeat yet.
-    known = {beat.worker_identity for beat in beats}
+    known = {heartbeat.worker_identity for heartbeat in heartbeats}
     new = {
         identity
         for identity, at in polled_at.items()
         if identity not in known and time.time() - at < SILENT_AFTER.total_seconds()
     }
     return _Workers(
-        alive=tuple(sorted({beat.worker_identity for beat in alive} | new)),
-        busy_slots=sum(beat.activity_task_slots_info.current_used_slots for beat in alive),
+        alive=tuple(sorted({heartbeat.worker_identity for heartbeat in alive} | new)),
+        busy_slots=sum(
+            heartbeat.activity_task_slots_info.current_used_slots for heartbeat in alive
+        ),
         source="heartbeat",
     )
 
 
-def _is_alive(beat: WorkerHeartbeat) -> bool:
-    silent = time.time() - beat.heartbeat_time.seconds
+def _is_alive(heartbeat: WorkerHeartbeat) -> bool:
+    silent = time.time() - heartbeat.heartbeat_time.seconds
     return (
-        beat.status == WorkerStatus.WORKER_STATUS_RUNNING and silent < SILENT_AFTER.total_seconds()
+        heartbeat.status == WorkerStatus.WORKER_STATUS_RUNNING
+        and silent < SILENT_AFTER.total_seconds()
     )
 
 

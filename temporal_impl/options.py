@@ -17,8 +17,8 @@ passing it counts as an attempt and is tried again, where Celery ends the task f
 
 Without a heartbeat the server learns of a dead worker only when `start_to_close_timeout` has
 passed, five minutes for a roll that takes a tenth of a second. So every activity has a heartbeat
-timeout. The long ones beat themselves, with their progress; for the short ones the worker beats
-as long as the process at work is alive (`temporal_impl.beat`).
+timeout. The long ones send heartbeats themselves, with their progress; for the short ones the
+worker does as long as the process at work is alive (`temporal_impl.heartbeat`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from shared.settings import at_import
 
 TASK_QUEUE = "voter-rolls"
 
-# A worker beats four times in this time; on a machine without a free core it may miss three.
+# A worker sends four heartbeats in this time; on a machine without a free core it may miss three.
 HEARTBEAT_TIMEOUT = timedelta(seconds=at_import().silent_after)
 HEARTBEAT_INTERVAL = HEARTBEAT_TIMEOUT / 4
 

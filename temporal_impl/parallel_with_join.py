@@ -3,7 +3,7 @@
 In Canvas: a task that calls `group(...)().join()`. Celery forbids it ("Never call result.get()
 within a task!"), since the waiting task keeps a worker process that its own members may need.
 
-Here waiting is what a workflow is for: it is no thread and holds no slot of a worker, its wait
+Here waiting is what a workflow is for: it is not a thread and holds no slot of a worker, its wait
 is a row in the server. The group is a child workflow with a handle, started first and joined
 later; between the two the parent could do something else. The same written without a handle is
 `chord_by_station`.
@@ -15,7 +15,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from temporal_impl.activities import Activities
-    from temporal_impl.messages import Parts, Run, Station
+    from temporal_impl.inputs import Parts, Run, Station
     from temporal_impl.options import SHORT
 
 from temporal_impl.fan_out import Batch, FanOut, activity_name

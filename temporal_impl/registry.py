@@ -16,13 +16,13 @@ from temporal_impl.chunks import Chunks
 from temporal_impl.error_in_header import ErrorInHeader
 from temporal_impl.fan_out import FanOut
 from temporal_impl.group import Group
-from temporal_impl.messages import Run
+from temporal_impl.inputs import Run
 from temporal_impl.parallel_with_join import ParallelWithJoin
 from temporal_impl.ready import Ready
 from temporal_impl.repair import Repair
 from temporal_impl.starmap import Starmap
 from temporal_impl.sweep import Sweep
-from temporal_impl.workloads import Fib, Noop, Workload
+from temporal_impl.workloads import Fib, Nap, Noop, Workload
 
 WORKFLOWS: list[type] = [
     AllInOne,
@@ -37,13 +37,14 @@ WORKFLOWS: list[type] = [
     ErrorInHeader,
     FanOut,
     Noop,
+    Nap,
     Fib,
     Ready,
     Repair,
     Sweep,
 ]
 
-_WORKLOADS = {"noop": ("noop", 0), "fib33": ("fib", 33), "fib10": ("fib", 10)}
+_WORKLOADS = {"noop": ("noop", 0), "nap": ("nap", 0), "fib33": ("fib", 33), "fib10": ("fib", 10)}
 
 
 def workflow_of(variant: str, run_id: str) -> tuple[str, Any]:
@@ -60,6 +61,6 @@ def workflow_of(variant: str, run_id: str) -> tuple[str, Any]:
     if variant not in BY_NAME:
         raise UsageError(
             f"no variant {variant!r}: choose one of {', '.join(BY_NAME)}, "
-            "or a workload: noop:N, fib33:N, fib10:N"
+            "or a workload: noop:N, nap:N, fib33:N, fib10:N"
         )
     return variant, Run(run_id)

@@ -35,6 +35,7 @@ from temporal_impl.repair import Repair, RepairRun
 with workflow.unsafe.imports_passed_through():
     import typer
 
+    from shared import metrics
     from shared.recovery import OLDER_THAN, Gap, find_gaps
     from shared.variants import BY_NAME, Answer
     from temporal_impl.connection import connect
@@ -55,7 +56,13 @@ class SweepRuns:
 @activity.defn
 async def requeue(sweep: SweepRuns) -> list[str]:
     """Start what is missing; returns the runs. Runs in the worker itself, which has a client."""
-    return await start_repairs(activity.client(), sweep.older_than)
+    meter = metrics.meter()
+    if meter is not None:
+        meter.schedule(ENGINE, SCHEDULE_ID, EVERY.total_seconds())
+    repaired = await start_repairs(activity.client(), sweep.older_than)
+    if meter is not None:
+        meter.recovered(ENGINE, len(repaired))
+    return repaired
 
 
 @workflow.defn(name="sweep")

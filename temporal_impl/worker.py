@@ -22,22 +22,26 @@ from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
-from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from shared import metrics
 from shared.policy import STEP
 from temporal_impl.activities import Activities
-from temporal_impl.beat import Beat
 from temporal_impl.connection import connect
+from temporal_impl.counting import ENGINE, Counting
+from temporal_impl.heartbeat import Heartbeats
 from temporal_impl.options import HEARTBEAT_INTERVAL, TASK_QUEUE, WORKER_HEARTBEAT
 from temporal_impl.pool import Pool, process_pool
 from temporal_impl.registry import WORKFLOWS
-from temporal_impl.sweep import requeue
+from temporal_impl.sweep import EVERY, SCHEDULE_ID, requeue
+from temporal_impl.telemetry import measured_runtime
 
 log = logging.getLogger(__name__)
 
 # Shown beside each worker; raised by hand when a change is worth telling workers apart.
 BUILD_ID = "1"
+# What `activity.defn` leaves on a function.
+_DEFINITION = "__temporal_activity_definition"
 
 
 def run_worker(concurrency: int) -> None:
@@ -54,8 +58,8 @@ async def _work(concurrency: int) -> None:
     # The SDK installs no handler of its own (temporalio/sdk-python issue 367).
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runtime = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=WORKER_HEARTBEAT)
-    client = await connect(runtime)
+    client = await connect(measured_runtime(WORKER_HEARTBEAT))
+    _begin_counts()
     while not stop.is_set():
         with process_pool(concurrency) as pool:
             log.info("working on %s with %d processes", TASK_QUEUE, concurrency)
@@ -67,6 +71,15 @@ async def _work(concurrency: int) -> None:
                 if not isinstance(error.__cause__, BrokenExecutor):
                     raise
                 log.warning("a process of the pool died: starting a new pool")
+
+
+def _begin_counts() -> None:
+    meter = metrics.meter()
+    if meter is None:
+        return
+    activities = [name for name, one in vars(Activities).items() if hasattr(one, _DEFINITION)]
+    meter.knows(ENGINE, [*activities, requeue.__name__])
+    meter.schedule(ENGINE, SCHEDULE_ID, EVERY.total_seconds())
 
 
 def make_worker(client: Client, pool: Pool, concurrency: int) -> Worker:
@@ -82,7 +95,7 @@ def make_worker(client: Client, pool: Pool, concurrency: int) -> Worker:
         deployment_config=WorkerDeploymentConfig(
             WorkerDeploymentVersion(TASK_QUEUE, BUILD_ID), use_worker_versioning=False
         ),
-        interceptors=[Beat()],
+        interceptors=[Counting(), Heartbeats()],
         max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
         # A short step always ends within its time limit. A long one is cancelled when that has
         # passed, ends after the roll in hand, and goes on elsewhere (`temporal_impl.progress`).

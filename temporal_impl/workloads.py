@@ -31,6 +31,16 @@ class Noop:
         return sum(await fan_out(Activities.noop, range(workload.count)))
 
 
+@workflow.defn(name="nap")
+class Nap:
+    """A fan-out of steps that wait, and a fan-in that counts them."""
+
+    @workflow.run
+    async def run(self, workload: Workload) -> int:
+        """Returns `count`."""
+        return sum(await fan_out(Activities.nap, range(workload.count)))
+
+
 @workflow.defn(name="fib")
 class Fib:
     """Fibonacci steps, one after the other."""

@@ -2,7 +2,8 @@
 
 Of their own, because a Celery app is the current one of its process, with its connections, and the
 folders bring apps and brokers of their own. Several at a time, because most tests wait for a server
-or a worker. With a path among the arguments it is plain pytest, in this process.
+or a worker. Tests marked `long` are left out. With a path among the arguments it is plain pytest,
+in this process, and they are run.
 """
 
 from __future__ import annotations
@@ -26,8 +27,37 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 HERE = Path(__file__).resolve().parent
 # The longest first, so that none of them is begun when all others have ended; unknown ones follow.
-LONGEST = ("comparisons", "prefect_impl", "equivalence", "temporal_impl", "celery_impl", "shared")
-NOTHING_TO_RUN = 5  # pytest's exit status, which is no failure where arguments select tests
+LONGEST = (
+    "port",
+    "engines/prefect",
+    "engines/temporal",
+    "drain",
+    "docs",
+    "equivalence",
+    "differential",
+    "prefect_impl",
+    "comparisons",
+    "cutover",
+    "engines",
+    "lessons",
+    "servers",
+    "airflow_impl",
+    "metrics",
+    "shadow",
+    "check",
+    "comparing",
+    "benchmarks",
+    "temporal_impl",
+    "celery_impl",
+    "faults",
+    "preflight",
+    "schedules",
+    "beside the folders",
+    "shared",
+)
+# Too long for one process: each folder in it has one, and what lies beside them.
+SPLIT = ("engines",)
+NOTHING_TO_RUN = 5  # pytest's exit status, which is not a failure where arguments select tests
 MOST_AT_A_TIME = 6  # memory: some start three servers and three workers
 
 
@@ -56,13 +86,22 @@ class Running:
 
 def parts_of(folder: Path) -> list[Part]:
     """Every folder with tests, the longest first, and the test files beside them."""
-    folders = sorted(
-        (each for each in folder.iterdir() if any(each.rglob("test_*.py"))),
-        key=lambda each: LONGEST.index(each.name) if each.name in LONGEST else len(LONGEST),
-    )
-    parts = [Part(each.name, (each,)) for each in folders]
-    files = tuple(sorted(folder.glob("test_*.py")))
-    return [*parts, Part("beside the folders", files)] if files else parts
+    parts: list[Part] = []
+    for each in sorted(one for one in folder.iterdir() if any(one.rglob("test_*.py"))):
+        if each.name not in SPLIT:
+            parts.append(Part(each.name, (each,)))
+            continue
+        inner = sorted(one for one in each.iterdir() if any(one.rglob("test_*.py")))
+        parts += [Part(f"{each.name}/{one.name}", (one,)) for one in inner]
+        parts.append(Part(each.name, _files(each)))
+    if files := _files(folder):
+        parts.append(Part("beside the folders", files))
+    parts.sort(key=lambda part: LONGEST.index(part.name) if part.name in LONGEST else len(LONGEST))
+    return parts
+
+
+def _files(folder: Path) -> tuple[Path, ...]:
+    return tuple(sorted(folder.glob("test_*.py")))
 
 
 def run_parts(parts: Sequence[Part], arguments: Sequence[str], at_a_time: int) -> list[str]:
@@ -96,7 +135,9 @@ def _bars(console: Console) -> Progress:
 def _start(part: Part, arguments: Sequence[str], bars: Progress) -> Running:
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_tell`, when the part has ended
     cache = f"cache_dir=.pytest_cache/{part.name}"
-    words = [sys.executable, "-m", "pytest", *map(str, part.paths), "-o", cache, *arguments]
+    short = [] if "-m" in arguments else ["-m", "not long"]
+    paths = map(str, part.paths)
+    words = [sys.executable, "-m", "pytest", *paths, "-o", cache, *short, *arguments]
     process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT)
     return Running(part, process, output, bars.add_task(part.name, total=100))
 
@@ -144,7 +185,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run what is asked for; returns the exit status."""
     if any(Path(word.partition("::")[0]).exists() for word in arguments):
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
-    at_a_time = min((os.cpu_count() or 1) + 1, MOST_AT_A_TIME)
+    at_a_time = min((os.cpu_count() or 1) + 2, MOST_AT_A_TIME)
     begin = time.monotonic()
     try:
         failed = run_parts(parts_of(HERE), arguments, at_a_time)

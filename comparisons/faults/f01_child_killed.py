@@ -7,7 +7,16 @@ import signal
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 
 
 class ChildKilled(Fault):
@@ -33,6 +42,14 @@ class ChildKilled(Fault):
             "the worker ends with its pool and is made anew; the activity is tried again after its "
             "failure, or its heartbeat timeout"
         ),
+        AIRFLOW: repeats(
+            "the task's supervisor sees its process gone, and reports a failure; retries=3"
+        ),
+        KIT_PREFECT: repeats(
+            "acks_late and task_reject_on_worker_lost: the task runs again, by the flow run that "
+            "has it"
+        ),
+        KIT_TEMPORAL: repeats("the same, by another activity of the same workflow"),
     }
 
     def inject(self, cell: Cell) -> None:

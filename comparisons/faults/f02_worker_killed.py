@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 
 
 class WorkerKilled(Fault):
@@ -34,6 +43,17 @@ class WorkerKilled(Fault):
             "missed its heartbeats, and gives the run back to be begun anew"
         ),
         TEMPORAL: repeats("the heartbeat times out, and the new worker gets the next attempt"),
+        AIRFLOW: repeats(
+            "the new scheduler misses the heartbeats of the task instances that were running, and "
+            "has them tried again; what was queued for the dead one is queued anew"
+        ),
+        KIT_PREFECT: repeats(
+            "another worker of the kit misses the heartbeats and goes on with the flow run; tasks "
+            "with acks_late run again"
+        ),
+        KIT_TEMPORAL: repeats(
+            "the heartbeat times out, and with acks_late the activity runs again on the new worker"
+        ),
     }
 
     def inject(self, cell: Cell) -> None:

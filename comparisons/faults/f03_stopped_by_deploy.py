@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, may_lose, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import IN_TRANSACTION, STARTED
 
 GRACE = 3.0  # seconds
@@ -38,6 +47,16 @@ class StoppedByDeploy(Fault):
         TEMPORAL: repeats(
             "the worker lets its activities end and polls no more; beyond the grace the heartbeat "
             "times out"
+        ),
+        AIRFLOW: repeats(
+            "the scheduler lets the executor's steps in hand end; beyond the grace the heartbeat "
+            "of the task instance times out"
+        ),
+        KIT_PREFECT: repeats(
+            "what has not ended within the grace is given back, and runs again on the next worker"
+        ),
+        KIT_TEMPORAL: repeats(
+            "the worker lets its activities end; beyond the grace the heartbeat times out"
         ),
     }
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, repeats
 from comparisons.lab.probes import NotReached
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, INTERVALS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    INTERVALS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import COMMITTED, IN_TRANSACTION, STARTED
 
 # Before the step's own time limit would come into it; where nobody looks, it need not be so long.
@@ -47,6 +57,17 @@ class FrozenWorker(Fault):
         TEMPORAL: repeats(
             "the activity's heartbeat times out; the late completion of the first attempt is "
             "refused"
+        ),
+        AIRFLOW: repeats(
+            "the other scheduler takes the task instance for gone when its heartbeat is missed; "
+            "the woken supervisor is told that it is no longer the one, and ends its task"
+        ),
+        KIT_PREFECT: repeats(
+            "the other worker takes the silent one for gone; the woken one asks before it begins "
+            "a task"
+        ),
+        KIT_TEMPORAL: repeats(
+            "the heartbeat times out; the late completion of the first attempt is refused"
         ),
     }
     settle = 4.0

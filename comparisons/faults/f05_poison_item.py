@@ -9,7 +9,16 @@ import time
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
 from comparisons.lab.probes import Held
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import IN_TRANSACTION, STARTED
 from shared.steps import GENERATE
 
@@ -45,6 +54,14 @@ class PoisonItem(Fault):
             "given up after four attempts, the workflow fails; the sweep repairs it once the item "
             "is harmless"
         ),
+        AIRFLOW: repeats(
+            "given up after four attempts, the DAG run fails; the sweep repairs it once the item "
+            "is harmless"
+        ),
+        KIT_PREFECT: repeats(
+            "the task runs again at once, as with Celery, until the item is harmless"
+        ),
+        KIT_TEMPORAL: repeats("the same"),
     }
     spoils_worker = True
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, INTERVALS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    INTERVALS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import STARTED
 
 HEEDS, DEAF = "heeds an interrupt", "heeds nothing but SIGKILL"
@@ -37,6 +47,15 @@ class HungStep(Fault):
             "the process interrupts itself, which is final, and the sweep repairs the run; a deaf "
             "one is given up at start-to-close and tried elsewhere"
         ),
+        AIRFLOW: repeats(
+            "execution_timeout interrupts the step, and the retry policy makes that final; a deaf "
+            "one kills its own process and is tried again"
+        ),
+        KIT_PREFECT: repeats(
+            "Celery's limits: soft raises in the task, hard kills its process; the sweep queues "
+            "what is missing"
+        ),
+        KIT_TEMPORAL: repeats("the same"),
     }
     spoils_worker = True
 

@@ -6,7 +6,16 @@ from sqlalchemy import text
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import STARTED
 from shared.steps import GENERATE
 
@@ -41,6 +50,9 @@ class TransientErrors(Fault):
         HARDENED_REDIS: repeats("the same"),
         PREFECT: repeats("retries=3 with the same backoff"),
         TEMPORAL: repeats("the retry policy with the same backoff"),
+        AIRFLOW: repeats("retry_policy and retries=3, each delay drawn up to twice the backoff"),
+        KIT_PREFECT: repeats("Celery's own autoretry_for"),
+        KIT_TEMPORAL: repeats("the same"),
     }
 
     def prepare(self, cell: Cell) -> None:

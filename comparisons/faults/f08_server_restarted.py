@@ -5,7 +5,16 @@ from __future__ import annotations
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, Held, may_lose, repeats
 from comparisons.lab.probes import NotReached
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from offcanvas.servers import Server
 from shared.probe import FINISHED
 
@@ -62,6 +71,12 @@ class ServerRestarted(Fault):
             "polls and completions are retried; a completion that is too late leads to another "
             "attempt"
         ),
+        AIRFLOW: repeats(
+            "API server and DAG processor go: supervisors ask for a while; an end that nobody was "
+            "told is a missed heartbeat. The scheduler itself needs the database alone"
+        ),
+        KIT_PREFECT: repeats("tasks need no server; the worker asks again until it answers"),
+        KIT_TEMPORAL: repeats("polls and completions are retried"),
     }
 
     def inject(self, cell: Cell) -> None:

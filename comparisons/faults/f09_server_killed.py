@@ -5,7 +5,16 @@ from __future__ import annotations
 from comparisons.faults.f08_server_restarted import let_it_end, main_server
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, may_lose, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 
 
 class ServerKilled(Fault):
@@ -39,6 +48,9 @@ class ServerKilled(Fault):
             "has no such limit; lost flow runs are given back by the worker"
         ),
         TEMPORAL: repeats("histories and timers are in the database; clients retry"),
+        AIRFLOW: repeats("the state is in PostgreSQL; as for a restart"),
+        KIT_PREFECT: repeats("the state is in PostgreSQL; the worker asks again until it answers"),
+        KIT_TEMPORAL: repeats("histories and timers are in the database; clients retry"),
     }
 
     def inject(self, cell: Cell) -> None:

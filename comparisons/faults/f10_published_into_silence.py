@@ -6,7 +6,16 @@ from comparisons.faults.f08_server_restarted import main_server
 from comparisons.lab.calling import CallFailed
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, may_lose, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 
 CRASHED, WOKEN = "frozen, then killed", "frozen, then woken"
 SILENCE = 6.0  # seconds without an answer before the silence ends
@@ -39,6 +48,9 @@ class PublishedIntoSilence(Fault):
         HARDENED_REDIS: repeats("each command is answered, so the caller notices; it sends again"),
         PREFECT: repeats("a call over HTTP is answered or is an error; the key finds a double"),
         TEMPORAL: repeats("a gRPC call that returns has been persisted; the id finds a double"),
+        AIRFLOW: repeats("a call over HTTP is answered or is an error; the run id finds a double"),
+        KIT_PREFECT: repeats("a call over HTTP is answered or is an error; the key finds a double"),
+        KIT_TEMPORAL: repeats("a gRPC call that returns has been persisted; the id finds a double"),
     }
 
     def prepare(self, cell: Cell) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, repeats, whole
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import COMMITTED, FINISHED, STARTED
-
-_KEEP = "comparisons.lab.states.celery:keep_messages"
-_RESEND = "comparisons.lab.states.celery:send_again"
 
 
 class DeliveredTwice(Fault):
@@ -32,25 +38,37 @@ class DeliveredTwice(Fault):
         HARDENED_REDIS: repeats("the same"),
         PREFECT: whole("the idempotency key leads to the flow run that is there"),
         TEMPORAL: whole("the workflow id is taken"),
+        AIRFLOW: whole("the run id is taken: 409"),
+        KIT_PREFECT: whole(
+            "the canvas has the same ids: its key leads to the flow run that is there"
+        ),
+        KIT_TEMPORAL: whole("the canvas has the same ids, and the workflow id is taken"),
     }
 
     def prepare(self, cell: Cell) -> None:
         """Have the caller keep what it sends."""
-        if cell.lane.profile.engine == "celery":
-            cell.lane.caller.ask("call", function=_KEEP, arguments=[])
+        profile = cell.lane.profile
+        if profile.engine == "celery":
+            keep = f"{profile.states}:keep_messages"
+            cell.lane.caller.ask("call", function=keep, arguments=[])
         cell.trap()
 
     def inject(self, cell: Cell) -> None:
         """Send it again while the first is where it is; let that go on once the second is there."""
         held = cell.catch()
         item = held.event.item
-        if cell.lane.profile.engine != "celery":
+        profile = cell.lane.profile
+        again = f"{profile.states}:send_again"
+        if not profile.sends_messages:
             cell.strike("the run is started a second time")
-            cell.lane.caller.ask("start", variant=self.variant, run_id=cell.run_id)
+            if profile.rerouted_to is None:
+                cell.lane.caller.ask("start", variant=self.variant, run_id=cell.run_id)
+            else:
+                cell.lane.caller.ask("call", function=again, arguments=[cell.run_id, item])
             held.release()
             return
         cell.strike(f"the message of {item} is sent a second time")
-        cell.lane.caller.ask("call", function=_RESEND, arguments=[cell.run_id, item])
+        cell.lane.caller.ask("call", function=again, arguments=[cell.run_id, item])
         if cell.phase != FINISHED:
             cell.lane.wait_until(lambda: cell.struck_again() is not None, 60.0, "the second one")
         held.release()

@@ -6,7 +6,17 @@ from sqlalchemy import text
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, may_lose, repeats
-from comparisons.lab.profiles import DATABASE, HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    DATABASE,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import IN_TRANSACTION
 
 CUT, KILLED, FROZEN = "connections cut", "killed for 12 s", "frozen for 12 s"
@@ -33,6 +43,9 @@ class DatabaseOutage(Fault):
         HARDENED_REDIS: repeats("the same"),
         PREFECT: repeats("the same: retries, then a repair, started by the sweep"),
         TEMPORAL: repeats("the same: attempts, then a repair, started by the sweep"),
+        AIRFLOW: repeats("the same: retries, then a repair, started by the sweep"),
+        KIT_PREFECT: repeats("Celery's retries, then the sweep"),
+        KIT_TEMPORAL: repeats("the same"),
     }
 
     def prepare(self, cell: Cell) -> None:

@@ -7,7 +7,17 @@ from redis import Redis
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
 from comparisons.lab.lane import STATIONS
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, RESULTS, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    RESULTS,
+    TEMPORAL,
+)
 from shared.probe import FINISHED, STARTED
 
 EMPTIED, KILLED = "emptied", "killed, without persistence"
@@ -31,9 +41,15 @@ class ResultsLost(Fault):
         NAIVE: loses("the counter begins again at nothing and never reaches twelve: no sum"),
         HARDENED: repeats("the rolls are there, the sum is not: the sweep adds up the rows"),
         HARDENED_REDIS: repeats("the same"),
+        KIT_PREFECT: repeats(
+            "results are stored again until they are; what was stored before and is gone fails "
+            "the body, and the sweep adds up the rows"
+        ),
+        KIT_TEMPORAL: repeats("small results are in the history, too; large ones as on Prefect"),
     }
     meaningless = {
         PREFECT: "members' results are held by the flow; there is no result backend",
+        AIRFLOW: "results are XComs: to lose them is to lose the metadata database",
         TEMPORAL: "results are in the history: to lose them is to lose the server's database",
     }
 

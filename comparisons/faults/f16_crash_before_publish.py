@@ -5,7 +5,16 @@ from __future__ import annotations
 from comparisons.lab.calling import CallFailed
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import COMMITTED
 from shared.steps import ASSIGN
 
@@ -31,6 +40,9 @@ class CrashBeforePublish(Fault):
         HARDENED_REDIS: repeats("the same"),
         PREFECT: repeats("the sweep finds no flow run of it, and starts a repair"),
         TEMPORAL: repeats("the sweep finds no workflow of it, and starts a repair"),
+        AIRFLOW: repeats("the sweep finds no DAG run of it, and starts a repair"),
+        KIT_PREFECT: repeats("the sweep finds a run that lacks everything, and sends a canvas"),
+        KIT_TEMPORAL: repeats("the same"),
     }
 
     def prepare(self, cell: Cell) -> None:

@@ -7,10 +7,28 @@ import sys
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
 from comparisons.lab.lane import CONCURRENCY
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
-from comparisons.lab.workers import Worker
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+    Profile,
+    kit_worker,
+)
 
 STOPS_WITHIN = 60.0
+
+
+def _changed(profile: Profile) -> tuple[str, ...]:
+    """The arguments after `python` that start a worker with the new code."""
+    if profile.rerouted_to is not None:
+        return (*kit_worker(profile.rerouted_to, f"{profile.package}.changed:app"), "--processes")
+    change = "required" if profile.name == NAIVE else "default"
+    return ("-m", "comparisons.lab.states.changed", profile.engine, change)
 
 
 class ChangedSignature(Fault):
@@ -33,6 +51,9 @@ class ChangedSignature(Fault):
         HARDENED_REDIS: repeats("the same"),
         PREFECT: repeats("the parameters were valid when the run was created, and still are"),
         TEMPORAL: repeats("a field that is not in the payload gets its default"),
+        AIRFLOW: repeats("a mapped task instance has no value for it, and gets the default"),
+        KIT_PREFECT: repeats("the calls of the old code lack an argument that has a default"),
+        KIT_TEMPORAL: repeats("the same"),
     }
     spoils_worker = True
 
@@ -47,16 +68,8 @@ class ChangedSignature(Fault):
     def inject(self, cell: Cell) -> None:
         """Start one with the new code."""
         cell.strike("a worker with new code is started")
-        engine, profile = cell.lane.profile.engine, cell.lane.profile
-        change = "required" if profile.name == NAIVE else "default"
-        cell.lane.workers.append(
-            Worker(
-                [sys.executable, "-m", "comparisons.lab.states.changed",
-                 engine, change, str(CONCURRENCY)],
-                cell.lane.environment,
-                cell.lane.folder / "worker-changed.log",
-            )
-        )  # fmt: skip
+        changed = _changed(cell.lane.profile)
+        cell.lane.take_worker([sys.executable, *changed, str(CONCURRENCY)])
 
     def heal(self, cell: Cell) -> None:
         """There is nothing to heal: the new code is what is meant to be there."""

@@ -6,7 +6,17 @@ import time
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, repeats, whole
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, INTERVALS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    INTERVALS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import STARTED
 
 COUNTDOWN = 1.5 * INTERVALS["VISIBILITY_TIMEOUT"]
@@ -35,7 +45,14 @@ class LongCountdown(Fault):
         ),
         PREFECT: whole("the time is in the server's database"),
         TEMPORAL: whole("the start is delayed by a timer in the server's database"),
+        AIRFLOW: whole("the DAG run has a date in the database from which on it may run"),
+        KIT_PREFECT: repeats(
+            "the time is in the flow run, and the worker that takes it over waits for the rest"
+        ),
+        KIT_TEMPORAL: repeats("timers of the workflow are in the server's database"),
     }
+
+    waits = COUNTDOWN
 
     def prepare(self, cell: Cell) -> None:
         """Pause the sweep; see when the first step begins."""
@@ -48,7 +65,7 @@ class LongCountdown(Fault):
         cell.strike(f"the run is started, to be executed in {COUNTDOWN:g} s")
         cell.execution = cell.lane.caller.ask(
             "call",
-            function=f"comparisons.lab.states.{cell.lane.profile.engine}:start_later",
+            function=f"{cell.lane.profile.states}:start_later",
             arguments=[cell.run_id, COUNTDOWN],
         )
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, whole
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from comparisons.lab.verdict import Found
 from shared.probe import STARTED
 from shared.steps import ON_ERROR
@@ -30,6 +39,9 @@ class PermanentFailure(Fault):
         HARDENED_REDIS: whole("the same"),
         PREFECT: whole("the flow waits for all members, then calls back and fails"),
         TEMPORAL: whole("the workflow waits for all members, then calls back and fails"),
+        AIRFLOW: whole("all_success or none_failed for the body, one_failed for the callback"),
+        KIT_PREFECT: whole("siblings run, the body does not, the errback is called once"),
+        KIT_TEMPORAL: whole("the same"),
     }
 
     def prepare(self, cell: Cell) -> None:

@@ -6,7 +6,16 @@ from comparisons.lab.calling import CallFailed
 from comparisons.lab.cell import Cell
 from comparisons.lab.fault import Fault, loses, repeats
 from comparisons.lab.lane import STATIONS
-from comparisons.lab.profiles import HARDENED, HARDENED_REDIS, NAIVE, PREFECT, TEMPORAL
+from comparisons.lab.profiles import (
+    AIRFLOW,
+    HARDENED,
+    HARDENED_REDIS,
+    KIT_PREFECT,
+    KIT_TEMPORAL,
+    NAIVE,
+    PREFECT,
+    TEMPORAL,
+)
 from shared.probe import FINISHED
 
 _DIE = "comparisons.lab.states.dying:die_after_messages"
@@ -33,24 +42,31 @@ class ParentKilled(Fault):
         HARDENED_REDIS: repeats("the same"),
         PREFECT: repeats("the flow run is given back by another worker, and begun anew"),
         TEMPORAL: repeats("the history knows which members have ended; only the others are run"),
+        AIRFLOW: repeats(
+            "the rows of the members know which have ended; another scheduler goes on with those"
+        ),
+        KIT_PREFECT: repeats("the record says which members have ended; the others are run"),
+        KIT_TEMPORAL: repeats(
+            "the history knows which members have ended; only the others are run"
+        ),
     }
 
     def prepare(self, cell: Cell) -> None:
         """Have the caller count its messages, or hear of the members' ends."""
         self._count = SENT[self.phases.index(cell.phase)]
-        if cell.lane.profile.engine == "celery":
+        if cell.lane.profile.sends_messages:
             cell.lane.caller.ask("call", function=_DIE, arguments=[self._count])
         else:
             cell.trap(FINISHED, times=None)
 
     def start(self, cell: Cell) -> None:
         """Start the run; on Celery the caller does not live to answer."""
-        if cell.lane.profile.engine != "celery":
+        if not cell.lane.profile.sends_messages:
             cell.start_run()
 
     def inject(self, cell: Cell) -> None:
         """Kill the caller by its own hand, or the worker."""
-        if cell.lane.profile.engine != "celery":
+        if not cell.lane.profile.sends_messages:
             cell.catch(number=self._count)
             cell.strike(f"the worker is killed; {self._count} members have ended")
             cell.lane.worker.kill()
@@ -63,7 +79,7 @@ class ParentKilled(Fault):
 
     def heal(self, cell: Cell) -> None:
         """A new worker, or nothing: the next caller knows nothing of the run."""
-        if cell.lane.profile.engine == "celery":
+        if cell.lane.profile.sends_messages:
             cell.healed("the caller is started again, and knows nothing of the run")
             return
         cell.lane.add_worker()

@@ -1,7 +1,7 @@
-"""The fault lab: the same run on five profiles, with one fault in each, judged by the ledger.
+"""The fault lab: the same run on each profile, with one fault in each, judged by the ledger.
 
 plan       what is asked for: faults, profiles, repetitions
-profiles   the five: an engine, its servers, its settings
+profiles   an engine, its servers, its settings
 lane       a profile's servers, workers, sweeper and caller, kept from cell to cell
 probes     where steps tell what point they have reached, and are held there
 caller     the process that starts runs, apart because a fault may kill it

@@ -1,4 +1,6 @@
-"""The process that starts runs and asks about them: one JSON object a line, in and out.
+"""`python -m comparisons.lab.caller CLIENT STATES`: starts runs and asks about them.
+
+The names are those of modules. One JSON object a line, in and out.
 
 It is a process of its own because Celery's app keeps the profile and the addresses it was imported
 with, and because some faults kill it.
@@ -45,9 +47,8 @@ def main() -> None:
     """Answer until the input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints belongs into the log
-    engine = sys.argv[1]
-    client: EngineClient = importlib.import_module(f"{engine}_impl.client").Client()
-    states = importlib.import_module(f"comparisons.lab.states.{engine}")
+    client: EngineClient = importlib.import_module(sys.argv[1]).Client()
+    states = importlib.import_module(sys.argv[2])
     does: dict[str, Callable[..., Any]] = {
         "ready": client.wait_for_worker,
         "start": client.start,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from comparisons.lab.probes import Stopped
+from comparisons.lab.profiles import Profile
 from comparisons.stage import ROOT
 from offcanvas.servers.base import leashed
 
@@ -26,14 +27,22 @@ class Caller:
     """A process that starts runs; killed and started again at will."""
 
     def __init__(
-        self, engine: str, environment: Mapping[str, str], log: Path, stop: threading.Event
+        self, profile: Profile, environment: Mapping[str, str], log: Path, stop: threading.Event
     ) -> None:
         self.log = log
         self._stop = stop
         self._rest = b""
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                leashed([sys.executable, "-m", "comparisons.lab.caller", engine]),
+                leashed(
+                    [
+                        sys.executable,
+                        "-m",
+                        "comparisons.lab.caller",
+                        f"{profile.package}.client",
+                        profile.states,
+                    ]
+                ),
                 cwd=ROOT,
                 env=dict(environment),
                 stdin=subprocess.PIPE,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from comparisons.lab.alerts import WITHIN, Alert
 from comparisons.lab.calling import CallFailed
 from comparisons.lab.evidence import LogMarks, Moment, log_lines, moments
 from comparisons.lab.fault import Ending, Fault
@@ -22,7 +23,7 @@ NEVER_STARTED = "never started"
 # What is said of a run while the engine knows of nothing wrong.
 UNSUSPECTING = {
     "PENDING", "STARTED", "SUCCESS", "RETRY", "Scheduled", "Late", "Pending", "Running",
-    "Completed", "RUNNING", "COMPLETED", NEVER_STARTED, "",
+    "Completed", "RUNNING", "COMPLETED", "queued", "running", "success", NEVER_STARTED, "",
 }  # fmt: skip
 # Where nothing looks after what was lost: so long has nothing moved, with an empty queue.
 UNMOVED = 12.0
@@ -39,6 +40,7 @@ class Result:
         detected: first new attempt at the step that was struck, or a word of the engine for the
             run that says that something is wrong.
         attempts: how often the step that was struck was begun.
+        alerts: those that began to fire after the fault; None where nobody watched.
     """
 
     fault: str
@@ -61,6 +63,12 @@ class Result:
     logs: dict[str, tuple[str, ...]]
     began_at: float
     fault_at: float | None
+    alerts: tuple[Alert, ...] | None = None
+
+    @property
+    def alerted(self) -> float | None:
+        """Seconds from the fault to the first alert."""
+        return self.alerts[0].after if self.alerts else None
 
     @property
     def completed_after_heal(self) -> float | None:
@@ -151,6 +159,8 @@ def run_cell(lane: Lane, fault: Fault, repetition: int) -> Result:
     cell = Cell(lane, fault, repetition, phase, f"{fault.id.lower()}-{repetition}")
     logs = LogMarks.now(lane.logs)
     error = None
+    if lane.alerts is not None:
+        lane.alerts.settle(lane.pause)
     try:
         fault.prepare(cell)
         fault.start(cell)
@@ -166,6 +176,7 @@ def run_cell(lane: Lane, fault: Fault, repetition: int) -> Result:
         found, shown, detected = _observe(cell)
     told = _told(cell) if cell.execution is not None and error is None else ""
     result = _result(cell, began, found, error, shown, told, detected, logs)
+    result = replace(result, alerts=_alerts(cell, result))
     unfinished = result.ending not in {Ending.WHOLE, Ending.REPEATED}
     fault.clean(cell)
     lane.forget(cell.run_id)
@@ -174,6 +185,19 @@ def run_cell(lane: Lane, fault: Fault, repetition: int) -> Result:
         execution=cell.execution if unfinished else None,
     )
     return result
+
+
+def _alerts(cell: Cell, result: Result) -> tuple[Alert, ...] | None:
+    """What fired since the fault; where work was lost, an alert gets its time to fire."""
+    watching = cell.lane.alerts
+    if watching is None or cell.fault_at is None:
+        return None
+    deadline = time.time() + WITHIN
+    found = watching.since(cell.fault_at)
+    while not found and result.ending is Ending.LOST and time.time() < deadline:
+        cell.lane.pause(1.0)
+        found = watching.since(cell.fault_at)
+    return found
 
 
 def _observe(cell: Cell) -> tuple[Found, str, float | None]:

@@ -31,10 +31,18 @@ def run_faults(plan: LabPlan) -> int:
 
 
 def _run_and_write(plan: LabPlan) -> Lab:
-    with ran(plan) as lab:
+    """A lab that is cut off leaves what it has found in faults.part.json."""
+    part = plan.out / "faults.part.json"
+
+    def keep(lab: Lab) -> None:
+        plan.out.mkdir(parents=True, exist_ok=True)
+        write_whole(part, dumps(as_json(lab)))
+
+    with ran(plan, keep) as lab:
         data = as_json(lab)
         page = render(data)
         plan.out.mkdir(parents=True, exist_ok=True)
         write_whole(plan.out / "faults.json", dumps(data))
         write_whole(plan.out / "faults.html", page)
+        part.unlink(missing_ok=True)
     return lab

@@ -17,7 +17,7 @@ from comparisons.lab.verdict import Found
 
 SCHEMA = Path(__file__).with_name("faults_schema.json")
 FORMAT = "offcanvas-faults/1"
-_TIMES = ("healed", "detected", "completed", "completed_after_heal", "attempts")
+_TIMES = ("healed", "detected", "completed", "completed_after_heal", "attempts", "alerted")
 
 
 def as_json(lab: Lab) -> dict[str, Any]:
@@ -72,6 +72,7 @@ def _square(square: Square) -> dict[str, Any]:
         "worst": square.worst,
         "missed": len(square.missed),
         "unexpected": len(square.unexpected),
+        "alerts": dict(square.alerts) if square.watched else None,
         **{name: _spread(square, name) for name in _TIMES},
     }
 
@@ -96,6 +97,9 @@ def _run(result: Result) -> dict[str, Any]:
         "shown": result.shown,
         "told": result.told,
         **{name: _rounded(getattr(result, name)) for name in _TIMES},
+        "alerts": None
+        if result.alerts is None
+        else [[alert.name, round(alert.after, 2)] for alert in result.alerts],
         "seconds": _rounded(result.seconds),
         "found": None if result.found is None else _found(result.found),
         "timeline": [[round(m.at, 2), m.what, m.who] for m in result.timeline],

@@ -78,6 +78,7 @@ class Fault:
         variant: what is run.
         spoils_worker: the worker is not to be used for the next cell.
         settle: seconds without any step after which no late repetition is waited for.
+        waits: seconds that the run is meant to wait before it does anything.
     """
 
     id: ClassVar[str]
@@ -89,6 +90,7 @@ class Fault:
     variant: ClassVar[str] = "chord_by_station"
     spoils_worker: ClassVar[bool] = False
     settle: ClassVar[float] = 1.5
+    waits: ClassVar[float] = 0.0
 
     def prepare(self, cell: Cell) -> None:
         """Before the run is started: traps are set here. A trap at the cell's phase by default."""

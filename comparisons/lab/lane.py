@@ -19,11 +19,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from comparisons.lab import alerts
 from comparisons.lab.calling import Caller, CallFailed
 from comparisons.lab.probes import NotReached, Probe, Stopped
-from comparisons.lab.profiles import DATABASE, INTERVALS, Profile, starter
-from comparisons.lab.workers import Worker
+from comparisons.lab.profiles import DATABASE, Profile, intervals, starter
+from comparisons.stage import ROOT
+from offcanvas.comparing.process import Worker
 from offcanvas.servers import Server, ServerError
+from offcanvas.servers.base import free_port
 from shared.database import create_tables, make_engine
 from shared.fake import sized
 from shared.models import Base
@@ -48,6 +51,10 @@ class Lane:
         self.servers: dict[str, Server] = {}
         self.workers: list[Worker] = []
         self.sweeper: Worker | None = None
+        #: None where Prometheus is not installed, or the engine has nothing that looks at it.
+        self.alerts: alerts.Alerts | None = None
+        self._watch: Worker | None = None
+        self._ports: dict[int, int] = {}  # of workers' metrics, by the worker's pid
         self._caller: Caller | None = None
         self._stack = ExitStack()
         self._started_workers = 0
@@ -56,9 +63,17 @@ class Lane:
         self._stack.callback(self.probe.close)
 
     def __enter__(self) -> Lane:
-        """Start the servers, fill the roll book, and be ready for the first cell."""
+        """Start the servers, fill the roll book, and be ready for the first cell.
+
+        Raises:
+            ServerError: a server does not come up, or no worker takes work.
+        """
         try:
             self._start_servers()
+            if alerts.available(self.profile.package):
+                self.alerts = alerts.Alerts()
+                self._stack.callback(self.alerts.stop)
+                self.alerts.wait()
             self._database = make_engine(self.servers[DATABASE].url)
             self._stack.callback(self._database.dispose)
             create_tables(self._database)
@@ -66,8 +81,10 @@ class Lane:
                 fill(session, sized(SIZES))
             self._stack.callback(self._end_processes)
             self.make_ready()
-        except BaseException:
+        except BaseException as error:
             self._stack.close()
+            if isinstance(error, NotReached):
+                raise ServerError(f"{self.profile.name} does not come up: {error}") from None
             raise
         return self
 
@@ -105,7 +122,7 @@ class Lane:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the lane's processes: ours without our settings, and its own."""
-        ours = {name.upper() for name in Settings.model_fields}
+        ours = {name.upper() for name in Settings.model_fields} - {"AIRFLOW_ENVIRONMENT"}
         kept = {name: value for name, value in os.environ.items() if name.upper() not in ours}
         for role in (role for role in self.servers if role != "results"):
             kept |= self.servers[role].environment
@@ -114,7 +131,7 @@ class Lane:
         return {
             **kept,
             **self.profile.environment,
-            **{name: f"{seconds:g}" for name, seconds in INTERVALS.items()},
+            **intervals(),
             "ROLLS_DIR": str(self.folder / "rolls"),
             "CONCURRENCY": str(CONCURRENCY),
             "FAULT_PROBE": str(self.probe.path),
@@ -126,7 +143,7 @@ class Lane:
         """The process that starts runs; a new one where the last was killed."""
         if self._caller is None or not self._caller.alive:
             self._caller = Caller(
-                self.profile.engine, self.environment, self.folder / "caller.log", self.stop
+                self.profile, self.environment, self.folder / "caller.log", self.stop
             )
         return self._caller
 
@@ -137,15 +154,30 @@ class Lane:
 
     def add_worker(self) -> Worker:
         """Start another one; it may take a moment before it takes work."""
+        return self.take_worker([sys.executable, *self.profile.worker, str(CONCURRENCY)])
+
+    def take_worker(self, command: list[str]) -> Worker:
+        """Start a worker by this command; Prometheus, if there is one, scrapes it."""
         self._started_workers += 1
+        port = free_port()
+        watched = self.alerts is not None and self.profile.measured_workers
+        told = {self.profile.metrics_port: str(port)} if watched else {}
         worker = Worker(
-            [sys.executable, "-m", f"{self.profile.engine}_impl", "worker",
-             "--concurrency", str(CONCURRENCY)],
-            self.environment,
+            command,
+            self.environment | told,
             self.folder / f"worker-{self._started_workers}.log",
-        )  # fmt: skip
+            ROOT,
+        )
+        if watched:
+            self._ports[worker.pid] = port
         self.workers.append(worker)
+        self._scrape()
         return worker
+
+    def _scrape(self) -> None:
+        if self.alerts is not None:
+            ports = (self._ports.get(worker.pid) for worker in self.workers)
+            self.alerts.scrape(port for port in ports if port is not None)
 
     def wait_for_worker(self) -> None:
         """Return once a worker takes work.
@@ -208,20 +240,35 @@ class Lane:
         if started:
             self.add_worker()
         self._keep_sweeping()
+        self._keep_watching()
         if started:
             self.wait_for_worker()
 
     def _keep_sweeping(self) -> None:
-        """Celery's beat is a process to be kept alive; Temporal's schedule is in the server."""
+        """Celery's beat is a process to be kept alive; other schedules are in the server."""
         if self.profile.sweeps is None or (
-            self.sweeper is not None and (self.sweeper.alive or self.profile.engine == "temporal")
+            self.sweeper is not None and (self.sweeper.alive or self.profile.schedule_in_server)
         ):
             return
         self.sweeper = Worker(
-            [sys.executable, "-m", f"{self.profile.engine}_impl", *self.profile.sweeps],
+            [sys.executable, "-m", self.profile.package, *self.profile.sweeps],
             self.environment,
             self.folder / "sweeper.log",
+            ROOT,
         )
+
+    def _keep_watching(self) -> None:
+        if self.alerts is None:
+            return
+        if self._watch is None or not self._watch.alive:
+            self._watch = Worker(
+                [sys.executable, "-m", self.profile.package, "watch",
+                 "--port", str(self.alerts.watch_port)],
+                self.environment | {"WATCH_EVERY": "1"},
+                self.folder / "watch.log",
+                ROOT,
+            )  # fmt: skip
+        self._scrape()
 
     def _abandon(self, execution: str) -> None:
         try:
@@ -239,7 +286,8 @@ class Lane:
     def _end_processes(self) -> None:
         if self._caller is not None:
             self._caller.kill()
-        for process in (*self.workers, *([self.sweeper] if self.sweeper else [])):
+        others = [process for process in (self.sweeper, self._watch) if process is not None]
+        for process in (*self.workers, *others):
             process.kill()
         self.workers.clear()
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparisons.engines import ENGINES
 from comparisons.lab.fault import discover
-from comparisons.lab.profiles import HARDENED, NAIVE, PROFILES
+from comparisons.lab.profiles import DEFAULT_PROFILES, HARDENED, NAIVE, PROFILES
 from comparisons.plan import check_out, choose
 from offcanvas.servers import ServerError
 from offcanvas.servers.postgres import programs as postgres_programs
@@ -56,15 +57,19 @@ def make_plan(*, faults: str | None, profiles: str | None, repeat: int, out: Pat
         raise UsageError(f"--repeat {repeat}: at least 1 run of each is needed")
     known = discover()
     named = None if faults is None else faults.upper()
-    plan = LabPlan(
-        choose("--faults", named, known), choose("--profiles", profiles, PROFILES), repeat, out
-    )
+    plan = LabPlan(choose("--faults", named, known), _profiles(profiles), repeat, out)
     check_out(out)
     _check_programs(plan.profiles)
     return plan
 
 
+def _profiles(text: str | None) -> tuple[str, ...]:
+    return DEFAULT_PROFILES if text is None else choose("--profiles", text, PROFILES)
+
+
 def _check_programs(profiles: Sequence[str]) -> None:
+    for name in profiles:
+        ENGINES[PROFILES[name].engine].check()
     try:
         postgres_programs()
     except ServerError as error:

@@ -21,8 +21,8 @@ from comparisons.lab.profiles import INTERVALS, PROFILES
 from comparisons.lab.results import Lab
 from comparisons.lab.versions import program_versions
 from comparisons.machine import environment
-from comparisons.meter import Others
 from comparisons.results import now
+from offcanvas.meter import Others
 from offcanvas.servers import ServerError
 from shared.cli import progress as bar
 
@@ -84,8 +84,10 @@ def _broken(fault: str, profile: str, repetition: int, error: Exception) -> Resu
 
 
 @contextmanager
-def ran(plan: LabPlan) -> Iterator[Lab]:
+def ran(plan: LabPlan, keep: Callable[[Lab], None]) -> Iterator[Lab]:
     """Run the plan; everything that was started has ended when the block begins.
+
+    `keep` is called with what there is whenever a run has ended.
 
     Raises:
         ServerError: a server did not come up at all.
@@ -95,9 +97,13 @@ def ran(plan: LabPlan) -> Iterator[Lab]:
     with stage.signals_as_exceptions(), stage.private_folder() as folder:
         folder.chmod(0o711)  # PostgreSQL is not run as root: another user has to get through
         with bar("Faults", len(plan.cells)) as advance:
+            one_at_a_time = threading.Lock()
 
             def report(result: Result) -> None:
-                lab.results.append(result)
+                with one_at_a_time:
+                    lab.results.append(result)
+                    lab.seconds = time.monotonic() - begin
+                    keep(lab)
                 advance(1, f"{result.fault} on {result.profile}: {result.ending}")
 
             others = Others()

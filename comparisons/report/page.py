@@ -14,9 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from comparisons.engines import NAMES
 from comparisons.report import charts
 from comparisons.results import FIGURES, Comparison
-from comparisons.words import NAMES, listed, seconds, sentences
+from comparisons.words import listed, seconds, sentences
 from shared.variants import BY_NAME
 
 FOLDER = Path(__file__).parent

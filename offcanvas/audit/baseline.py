@@ -13,8 +13,8 @@ from typing import Final
 
 from offcanvas.audit.finding import Finding
 from offcanvas.audit.syntax import UnreadableError, read_source
-from offcanvas.audit.write import write_whole
 from offcanvas.errors import UsageError
+from offcanvas.files import write_whole
 
 VERSION: Final = 1
 _KEY: Final = "offcanvas-baseline"
@@ -54,10 +54,10 @@ def read_baseline(path: Path) -> Counter[str]:
             f"the baseline {path} cannot be read: {error.strerror}; make one with --write-baseline"
         ) from error
     except ValueError as error:
-        raise UsageError(f"the baseline {path} is no JSON: {error}") from error
+        raise UsageError(f"the baseline {path} is not JSON: {error}") from error
     version = said.get(_KEY) if isinstance(said, dict) else None
     if version is None:
-        raise UsageError(f"{path} is no baseline of offcanvas")
+        raise UsageError(f"{path} is not a baseline of offcanvas")
     if version != VERSION:
         raise UsageError(
             f"the baseline {path} has version {version}, this offcanvas reads {VERSION}; "

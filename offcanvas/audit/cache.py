@@ -6,7 +6,6 @@ pickle that comes with foreign code could run code.
 
 import contextlib
 import hashlib
-import os
 import pickle
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from offcanvas.audit import facts
+from offcanvas.audit.syntax import UnreadableError, read_source
+from offcanvas.errors import UsageError
+from offcanvas.files import is_ours, write_whole
 
 _SIZE: Final = 16
 """Bytes of a digest."""
@@ -24,6 +26,17 @@ T = TypeVar("T")
 def digest(data: bytes) -> bytes:
     """A short digest of a file's content."""
     return hashlib.blake2b(data, digest_size=_SIZE).digest()
+
+
+def read_as(path: Path, known: bytes | None) -> bytes:
+    """The bytes of a file that was read before, if they are those of this digest.
+
+    Raises UnreadableError: what was found in the file is not what is there now.
+    """
+    source = read_source(path)
+    if known is not None and digest(source) != known:
+        raise UnreadableError("it has changed since it was read; run once more")
+    return source
 
 
 @cache
@@ -44,15 +57,6 @@ def project_digest(files: Mapping[str, bytes], rules: Iterable[str]) -> bytes:
     for path, content in sorted(files.items()):
         whole.update(path.encode("utf-8", "surrogateescape") + b"\0" + content)
     return whole.digest()
-
-
-def cache_folder() -> Path:
-    """OFFCANVAS_CACHE_DIR, else the user's cache folder."""
-    own = os.environ.get("OFFCANVAS_CACHE_DIR")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "offcanvas"
 
 
 class Cache:
@@ -87,19 +91,17 @@ def _load(path: Path | None, key: bytes) -> object:
         return None
     try:
         with path.open("rb") as file:
-            if file.read(_SIZE) != key:
+            if not is_ours(file.fileno()) or file.read(_SIZE) != key:
                 return None
             return pickle.load(file)  # noqa: S301  (the user's own cache folder, see the docstring)
     except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError):
-        return None  # a cache that cannot be read is no cache
+        return None  # a cache that cannot be read is not a cache
 
 
 def _store(path: Path | None, key: bytes, value: object) -> None:
     if path is None:
         return
     # A cache that cannot be written costs time at the next run, nothing else.
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(key + pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
-        partial.replace(path)
+    with contextlib.suppress(OSError, UsageError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(path, key + pickle.dumps(value, pickle.HIGHEST_PROTOCOL), "the cache")

@@ -6,6 +6,13 @@ Source: celery.app.defaults of Celery 5.6; a test compares this table with the i
 from collections.abc import Mapping
 from typing import Final
 
+READ_BY_BACKENDS: Final = frozenset(
+    {"cassandra_secure_bundle_path", "dynamodb_endpoint_url", "firestore_project"}
+    | {"gcs_threadpool_maxsize", "redis_backend_credential_provider"}
+    | {"redis_backend_health_check_interval", "redis_client_name", "result_backend_thread_safe"}
+)
+"""Names that celery.backends reads and celery.app.defaults does not list; a test compares them."""
+
 SETTINGS: Final[Mapping[str, object]] = {
     "accept_content": ("json",),
     "arangodb_backend_settings": None,
@@ -220,7 +227,7 @@ SETTINGS: Final[Mapping[str, object]] = {
     "worker_timer": None,
     "worker_timer_precision": 1.0,
 }
-"""Name -> default; a default that is no literal is None."""
+"""Name -> default; a default that is not a literal is None."""
 
 OLD_NAMES: Final[Mapping[str, str]] = {
     "CELERYBEAT_CRON_STARTING_DEADLINE": "beat_cron_starting_deadline",

@@ -18,7 +18,9 @@ _TEXTS: Final = frozenset({"severity", "baseline"})
 
 @dataclass(frozen=True)
 class Config:
-    """select, ignore: codes or their beginnings ("CEL3"). severity: the mildest that is shown.
+    """select, ignore: codes or their beginnings ("CEL3"), each also a list with commas.
+
+    severity: the mildest that is shown.
 
     exclude: shell patterns of files and folders. baseline: a file, relative to pyproject.toml.
     """
@@ -76,6 +78,8 @@ def _from_file(path: Path) -> Config:
 def _checked(path: Path, key: str, value: object) -> object:
     where = f"{path}, [tool.offcanvas.audit]"
     if key in _LISTS:
+        if key != "exclude" and isinstance(value, str):
+            value = [value]  # as ruff does: select = "CEL4,CEL501"
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise UsageError(f"{where}: {key} has to be a list of strings, not {value!r}")
         if key != "exclude":
@@ -101,7 +105,7 @@ def parse_severity(text: str, where: str = "--severity") -> Severity:
         return Severity[text.upper()]
     except KeyError:
         known = [s.label for s in Severity]
-        raise UsageError(f"{where}: {text!r} is no severity; use {_listed(known)}") from None
+        raise UsageError(f"{where}: {text!r} is not a severity; use {_listed(known)}") from None
 
 
 def find_rule(code: str) -> Rule:
@@ -114,11 +118,15 @@ def find_rule(code: str) -> Rule:
 
 
 def _matching(wanted: Sequence[str], option: str) -> set[str]:
+    """The codes that a list names, each of whose items may be a list with commas."""
     found: set[str] = set()
-    for text in wanted:
+    for text in (part.strip() for item in wanted for part in item.split(",")):
         codes = {code for code in all_rules() if text and code.startswith(text.upper())}
         if not codes:
-            raise UsageError(f"{option}: no rule starts with {text!r}{_close(text, all_rules())}")
+            raise UsageError(
+                f"{option}: no rule starts with {text!r}{_close(text, all_rules())}; "
+                f"there are {_listed(all_rules())}"
+            )
         found |= codes
     return found
 

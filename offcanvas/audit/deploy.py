@@ -1,6 +1,6 @@
 """How long process managers wait for Celery workers to stop: compose files, systemd, supervisor.
 
-Only what the rules ask is read, line by line: a YAML reader is no dependency of the audit.
+Only what the rules ask is read, line by line: a YAML reader is not a dependency of the audit.
 """
 
 import re

@@ -12,7 +12,7 @@ _ONE: Final = re.compile(r"\bgroup of 1\b(?![,\d])")
 
 
 def as_node(drawn: Drawn) -> Node:
-    """A canvas to look at, not to run: unknown members are tasks called "? why"."""
+    """A canvas to look at, not to run: unknown members and choices are tasks called "? why"."""
     errors = (Task(name="error callback"),) if drawn.errbacks else ()
     options = Options(link_error=errors)
     if drawn.kind == "chain":
@@ -25,6 +25,9 @@ def as_node(drawn: Drawn) -> Node:
             body=as_node(drawn.body) if drawn.body is not None else None,
             options=options,
         )
+    if drawn.kind == "choice":
+        chosen = Task(name=f"? {drawn.why}")
+        return Group(members=(chosen, *(as_node(p) for p in drawn.parts)), options=options)
     name = f"? {drawn.why}" if drawn.kind == "unknown" else short(drawn.name)
     if drawn.kind in {"map", "starmap", "chunks"}:
         name = f"{drawn.kind} of {name}"
@@ -44,7 +47,7 @@ def diagram(drawn: Drawn) -> str:
 
 
 def _of_one(text: str) -> str:
-    # A member that stands for each item of a loop is no group of one.
+    # A member that stands for each item of a loop is not a group of one.
     return _ONE.sub("group", text)
 
 
@@ -59,13 +62,15 @@ def outline_tree(drawn: Drawn) -> str:
 
 
 def _lines(drawn: Drawn, lead: str, role: str) -> list[str]:
-    label = {"unknown": f"? {drawn.why}"}.get(drawn.kind) or drawn.name or drawn.kind
+    untold = drawn.kind in {"unknown", "choice"}
+    label = f"? {drawn.why}" if untold else drawn.name or drawn.kind
     if drawn.kind in {"map", "starmap", "chunks"}:
         label = f"{drawn.kind} of {drawn.name}"
     notes = [
         note
         for said, note in (
             (drawn.repeated, "for each"),
+            (drawn.optional, "perhaps"),
             (drawn.immutable, "immutable"),
             (drawn.errbacks, "with error callback"),
         )

@@ -60,3 +60,23 @@ class Finding:
     """A certain, local cure, for --fix."""
     imports: tuple[tuple[str, str], ...] = field(default=(), compare=False)
     """(module, name) that the cure needs to be imported: ("functools", "partial")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a rule says about a place; `rules.Rule.finding` puts its code and severity to it.
+
+    The fields mean what they mean in `Finding`. severity: milder than the rule's own, for a part of
+    the rule that weighs less; doubt takes one step more off either.
+    """
+
+    path: str
+    line: int
+    column: int
+    message: str
+    doubt: str = ""
+    end_line: int = 0
+    related: tuple[tuple[str, int, str], ...] = ()
+    edits: tuple[Edit, ...] = ()
+    imports: tuple[tuple[str, str], ...] = ()
+    severity: Severity | None = None

@@ -5,13 +5,14 @@ LibCST. A file is only written when the result can still be read.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offcanvas.audit.cache import read_as
 from offcanvas.audit.finding import Edit, Finding
-from offcanvas.audit.syntax import UnreadableError, parse, read_source
-from offcanvas.audit.write import write_whole
+from offcanvas.audit.syntax import UnreadableError, parse
+from offcanvas.files import write_whole
 
 
 @dataclass
@@ -23,8 +24,14 @@ class Changes:
     notes: list[str] = field(default_factory=list)
 
 
-def cured(findings: Iterable[Finding], base: Path) -> Changes:
-    """The files with the cures of all findings applied; nothing is written."""
+def cured(
+    findings: Iterable[Finding], base: Path, read: Mapping[str, bytes] | None = None
+) -> Changes:
+    """The files with the cures of all findings applied; nothing is written.
+
+    read: digests of the files as the findings saw them. One that has changed since is left alone:
+    the findings would name other source than they mean.
+    """
     by_file: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.edits:
@@ -32,7 +39,7 @@ def cured(findings: Iterable[Finding], base: Path) -> Changes:
     changes = Changes()
     for path, found in by_file.items():
         try:
-            before = read_source(base / path)
+            before = read_as(base / path, None if read is None else read.get(path))
             after, count, left = _cure(before, found)
             parse(after)
         except UnreadableError as error:
@@ -103,7 +110,10 @@ def as_diff(changes: Changes) -> str:
 
 
 def apply(changes: Changes, base: Path) -> int:
-    """Write the files; how many findings that cures. Raises UsageError."""
+    """Write the files; how many findings that cures.
+
+    Raises UsageError when a file cannot be written, or would be written outside of `base`.
+    """
     for path, (_, after) in changes.files.items():
-        write_whole(base / path, after, str(base / path))
+        write_whole(base / path, after, str(base / path), within=base)
     return changes.count

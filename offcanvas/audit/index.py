@@ -1,157 +1,75 @@
-"""Join the facts of all files: which file is which module, and what a name stands for."""
+"""Join the facts of all files: what a name stands for, and the class that an object is of."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from pathlib import PurePosixPath
+from itertools import islice
+from typing import Final
 
-from offcanvas.audit.facts import ClassFacts, FunctionFacts, ModuleFacts
-from offcanvas.audit.names import GIVES, INSTANCES, TASK, canonical
-from offcanvas.audit.values import Call, Const, Either, Member, Name, Value
+from offcanvas.audit.facts import ClassFacts, ModuleFacts
+from offcanvas.audit.names import APP, GIVES, INSTANCES, REGISTRY, TASK
+from offcanvas.audit.resolution import Resolution, literal
+from offcanvas.audit.values import Call, Const, Dict, Either, Item, Member, Name, Value
 
-_HOPS = 24
-"""How many imports and aliases one name is followed through."""
+_FULL: Final = 5
+"""Steps that are left when a variable is looked at by itself and not on the way to another."""
 
 
-class Index:
-    """The facts of a project by module, and the resolution of names through them."""
+class Index(Resolution):
+    """Objects and their classes, over the resolution of names."""
 
     def __init__(self, facts: Iterable[ModuleFacts]) -> None:
-        self.files: dict[str, ModuleFacts] = {f.path: f for f in facts}
-        self.modules: dict[str, ModuleFacts] = {}
-        self.module_names: dict[str, str] = {}
-        packages = {str(PurePosixPath(p).parent) for p in self.files if p.endswith("__init__.py")}
-        suffixes: dict[str, ModuleFacts | None] = {}
-        for path, module in sorted(self.files.items()):
-            name = _module_name(path, packages)
-            self.module_names[path] = name
-            self.modules.setdefault(name, module)
-            parts = _parts(path)
-            for start in range(len(parts)):
-                suffix = ".".join(parts[start:])
-                # A suffix that two files share names neither of them.
-                suffixes[suffix] = None if suffix in suffixes else module
-        self._suffixes = suffixes
+        super().__init__(facts)
         self._tasks: frozenset[str] = frozenset()
+        self._apps: frozenset[str] = frozenset()
+        self._app_classes: frozenset[str] = frozenset()
+        self._is_app: dict[str, bool] = {}
+        self._locals: dict[tuple[str, str], str | None] = {}
         self._given: dict[str, str | None] = {}
         self._instances: dict[str, str | None] = {}
-        self._found: dict[str, tuple[ModuleFacts, str] | None] = {}
-        self._resolved: dict[tuple[str, str], str] = {}
 
     def know_tasks(self, names: Iterable[str]) -> None:
         """Tell the index which canonical names are tasks, once they have been found through it."""
         self._tasks = frozenset(names)
         self._instances.clear()
         self._given.clear()
+        self._locals.clear()
 
-    def module(self, dotted: str) -> ModuleFacts | None:
-        """The file behind a module name, by its import root or, if that is unique, its tail."""
-        if dotted == "celery" or dotted.startswith("celery."):
-            return None  # a project's own celery.py is never what `import celery` means
-        found = self.modules.get(dotted)
-        if found is None and "." in dotted:
-            found = self._suffixes.get(dotted)
-        return found
+    def know_apps(self, places: Iterable[str], classes: Iterable[str]) -> None:
+        """Tell the index what acts as a Celery app: places (see `place`) and foreign classes."""
+        self._apps |= frozenset(places)
+        self._app_classes |= frozenset(classes)
+        self._instances.clear()
+        self._given.clear()
+        self._is_app.clear()
+        self._locals.clear()
 
-    def name_of(self, facts: ModuleFacts) -> str:
-        """The dotted name a module is imported under."""
-        return self.module_names[facts.path]
+    @property
+    def knows_apps(self) -> bool:
+        """Whether something was found that acts as an app."""
+        return bool(self._apps or self._app_classes)
 
-    def resolve(self, facts: ModuleFacts, dotted: str, scope: str = "") -> str:
-        """What `dotted` stands for in a file, as a canonical dotted name.
+    def is_app(self, kind: str | None) -> bool:
+        """Whether a class is Celery's app, one that is derived from it, or one that acts so."""
+        if kind is None:
+            return False
+        if kind not in self._is_app:
+            self._is_app[kind] = APP in self.ancestors(kind)
+        return self._is_app[kind]
 
-        `scope` is the qualified name of the function it is written in, for imports made there.
-        A name that is bound nowhere in the file is given back prefixed with "?.".
-        """
-        key = (f"{facts.path}:{scope}", dotted)
-        found = self._resolved.get(key)
-        if found is None:
-            found = self._resolved[key] = self._resolve(facts, dotted, scope, _HOPS)
-        return found
-
-    def _resolve(self, facts: ModuleFacts, dotted: str, scope: str, hops: int) -> str:
-        head, _, rest = dotted.partition(".")
-        here = self.name_of(facts)
-        while scope:
-            imported = facts.local_imports.get(scope, {}).get(head)
-            if imported is not None:
-                return self.follow(self._absolute(facts, _join(imported, rest)), hops - 1)
-            nested = f"{scope}.{head}"
-            if nested in facts.functions or nested in facts.classes:
-                return f"{here}.{_join(nested, rest)}"
-            scope = scope.rpartition(".")[0]
-        if head in facts.functions or head in facts.classes:
-            return f"{here}.{dotted}"
-        if head in facts.assigns:
-            value = facts.assigns[head]
-            if isinstance(value, Name) and value.dotted.partition(".")[0] != head and hops > 0:
-                return self._resolve(facts, _join(value.dotted, rest), "", hops - 1)
-            return f"{here}.{dotted}"
-        if head in facts.imports:
-            return self.follow(self._absolute(facts, _join(facts.imports[head], rest)), hops - 1)
-        for star in facts.stars:
-            source = self.module(self._absolute(facts, star))
-            if source is not None and source is not facts and hops > 0:
-                name = self._resolve(source, dotted, "", hops - 1)
-                if not name.startswith("?."):
-                    return name
-            elif source is None and star.startswith("celery"):
-                return canonical(f"{star}.{dotted}")
-        return f"?.{dotted}"
-
-    def follow(self, dotted: str, hops: int = _HOPS) -> str:
-        """An absolute dotted name, followed through the project's modules to its definition."""
-        parts = dotted.split(".")
-        for cut in range(len(parts), 0, -1):
-            facts = self.module(".".join(parts[:cut]))
-            if facts is None:
-                continue
-            rest = ".".join(parts[cut:])
-            here = self.name_of(facts)
-            if not rest or hops <= 0:
-                return _join(here, rest)
-            name = self._resolve(facts, rest, "", hops - 1)
-            return _join(here, rest) if name.startswith("?.") else name
-        return canonical(dotted)
-
-    def _absolute(self, facts: ModuleFacts, dotted: str) -> str:
-        if not dotted.startswith("."):
-            return dotted
-        level = len(dotted) - len(dotted.lstrip("."))
-        package = self.name_of(facts).split(".")
-        if not facts.path.endswith("__init__.py"):
-            package = package[:-1]
-        package = package[: len(package) - (level - 1)]
-        return ".".join([*package, dotted.lstrip(".")]).rstrip(".")
-
-    def find(self, name: str) -> tuple[ModuleFacts, str] | None:
-        """The file that holds a canonical name, and the name within it."""
-        if name not in self._found:
-            self._found[name] = self._find(name)
-        return self._found[name]
-
-    def _find(self, name: str) -> tuple[ModuleFacts, str] | None:
-        parts = name.split(".")
-        for cut in range(len(parts) - 1, 0, -1):
-            facts = self.module(".".join(parts[:cut]))
-            if facts is not None:
-                return facts, ".".join(parts[cut:])
-        return None
-
-    def function(self, name: str) -> tuple[ModuleFacts, FunctionFacts] | None:
-        """The function or method of the project behind a canonical name."""
-        found = self.find(name)
-        if found is None:
+    def place(self, facts: ModuleFacts, value: Value, scope: str = "") -> str | None:
+        """Where an object is kept, to recognise it elsewhere: a canonical name, or
+        "path:function.name" for a local variable. None when it is kept nowhere."""
+        if not isinstance(value, Name):
             return None
-        function = found[0].functions.get(found[1])
-        return (found[0], function) if function is not None else None
-
-    def class_(self, name: str) -> tuple[ModuleFacts, ClassFacts] | None:
-        """The class of the project behind a canonical name."""
-        found = self.find(name)
-        if found is None:
-            return None
-        class_ = found[0].classes.get(found[1])
-        return (found[0], class_) if class_ is not None else None
+        name = self._attribute_name(facts, value.dotted, scope)
+        if name is None:
+            name = self.resolve(facts, value.dotted, scope)
+        if not name.startswith("?."):
+            return name
+        within, head = scope, value.dotted.partition(".")[0]
+        while within and f"{within}.{head}" not in facts.locals:
+            within = within.rpartition(".")[0]
+        return f"{facts.path}:{within or scope}.{value.dotted}"
 
     def ancestors(self, name: str) -> Iterator[str]:
         """The class and its bases, nearest first; the last ones may lie outside of the project."""
@@ -162,19 +80,47 @@ class Index:
                 continue
             seen.add(current)
             yield current
+            if current in self._app_classes:
+                queue.append(APP)
             found = self.class_(current)
             if found is not None:
                 facts, class_ = found
-                queue += [
-                    self.resolve(facts, b.dotted) for b in class_.bases if isinstance(b, Name)
-                ]
-                # `class Base(app.Task)`, `class Base(get_task_base())`
-                queue += [TASK for b in class_.bases if self._is_app_task(facts, b)]
+                scope = class_.qualname.rpartition(".")[0]
+                for base in class_.bases:
+                    queue += self._bases(facts, base, scope)
 
-    def _is_app_task(self, facts: ModuleFacts, base: Value) -> bool:
-        if not isinstance(base, Name) or not base.dotted.endswith(".Task"):
-            return False
-        return self.instance(facts, Name(base.dotted.removesuffix(".Task"))) == "celery.Celery"
+    def _bases(self, facts: ModuleFacts, base: Value, scope: str) -> Iterator[str]:
+        """What a base is: a name, `app.Task`, or a local name for one of them."""
+        if not isinstance(base, Name):
+            return
+        owner, dot, attribute = base.dotted.rpartition(".")
+        if dot and attribute == "Task" and self.is_app(self.instance(facts, Name(owner), scope)):
+            yield TASK
+            return
+        name = self.resolve(facts, base.dotted, scope)
+        local = facts.local(scope, base.dotted) if scope and name.startswith("?.") else ()
+        for value in local:
+            yield from self._bases(facts, value, scope)
+        if not local:
+            yield name
+
+    def above(self, name: str) -> str | None:
+        """The class that `super()` starts from; for a mixin that of an app or a task beside it."""
+        found = next(islice(self.ancestors(name), 1, None), None)
+        if found is None and name in self._beside:
+            kinds = {a for derived in self._beside[name] for a in self.ancestors(derived)}
+            found = next((k for k in (APP, TASK) if k in kinds), None)
+        return found
+
+    @cached_property
+    def _beside(self) -> Mapping[str, tuple[str, ...]]:
+        """Class of the project -> classes that name it first among several bases."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, (facts, class_) in self.all_classes.items():
+            for base in class_.bases[:-1]:
+                for own in self._bases(facts, base, class_.qualname.rpartition(".")[0]):
+                    found[own] = (*found.get(own, ()), name)
+        return found
 
     def attribute(self, class_name: str, attribute: str) -> Value | None:
         """The value a class or one of its bases in the project gives an attribute."""
@@ -183,24 +129,6 @@ class Index:
             if found is not None and attribute in found[1].attributes:
                 return found[1].attributes[attribute]
         return None
-
-    def value(self, name: str) -> tuple[ModuleFacts, Value] | None:
-        """What a module-level name of the project is assigned."""
-        found = self.find(name)
-        if found is None or found[1] not in found[0].assigns:
-            return None
-        return found[0], found[0].assigns[found[1]]
-
-    def constant(self, facts: ModuleFacts, value: Value | None, scope: str = "") -> Value | None:
-        """The value with names replaced by what they are assigned, as far as it is certain."""
-        for _ in range(_HOPS):
-            if not isinstance(value, Name):
-                return value
-            assigned = self.value(self.resolve(facts, value.dotted, scope))
-            if assigned is None:
-                return value
-            facts, value, scope = assigned[0], assigned[1], ""
-        return value
 
     def instance(
         self, facts: ModuleFacts, value: Value, scope: str = "", hops: int = 6
@@ -212,12 +140,132 @@ class Index:
             kinds = {self.instance(facts, v, scope, hops - 1) for v in value.options} - {None}
             return kinds.pop() if len(kinds) == 1 else None
         if isinstance(value, Name):
-            name = self.resolve(facts, value.dotted, scope)
-            return self.instance_of_name(name)
+            return self._instance_of_dotted(facts, value.dotted, scope, hops)
+        if isinstance(value, Member):
+            kind = self.instance(facts, value.base, scope, hops - 1)
+            return None if kind is None else self.instance_of_name(self.method(kind, value.attr))
         if isinstance(value, Call):
+            if isinstance(value.func, Name) and value.func.dotted == "super":
+                class_ = self._class_around(facts, scope)
+                return self.above(class_) if class_ else None
             called = self.called(facts, value, scope, hops - 1)
             return None if called is None else self.given_by(called)
+        if isinstance(value, Item):
+            return self._instance_of_item(facts, value, scope, hops)
         return None
+
+    def _instance_of_dotted(
+        self, facts: ModuleFacts, dotted: str, scope: str, hops: int
+    ) -> str | None:
+        name = self.resolve(facts, dotted, scope)
+        kind = self.instance_of_name(name)
+        if kind is not None:
+            return kind
+        attribute = self._attribute_name(facts, dotted, scope, hops)
+        if attribute is not None:
+            return self.instance_of_name(attribute)
+        if not name.startswith("?."):
+            return None
+        if "." in dotted:
+            return APP if self.place(facts, Name(dotted), scope) in self._apps else None
+        return self._instance_of_local(facts, dotted, scope, hops)
+
+    def _attribute_name(
+        self, facts: ModuleFacts, dotted: str, scope: str, hops: int = 6
+    ) -> str | None:
+        """`self.app` as "module.Holder.app": an attribute of an object whose class is known."""
+        owner, dot, attribute = dotted.rpartition(".")
+        if not dot or hops <= 0:
+            return None
+        kind = self.instance(facts, Name(owner), scope, hops - 1)
+        return None if kind is None else self.method(kind, attribute)
+
+    def _instance_of_local(
+        self, facts: ModuleFacts, name: str, scope: str, hops: int
+    ) -> str | None:
+        """The class of a local variable or a parameter, `self` included."""
+        key = (f"{facts.path}:{scope}", name)
+        if key in self._locals:
+            return self._locals[key]
+        self._locals[key] = None  # a variable that is assigned from itself is nothing
+        kind = self._look_at_local(facts, name, scope, hops)
+        if kind is None and hops < _FULL:
+            del self._locals[key]  # it may be told from nearer by
+        else:
+            self._locals[key] = kind
+        return kind
+
+    def _look_at_local(self, facts: ModuleFacts, name: str, scope: str, hops: int) -> str | None:
+        if self.place(facts, Name(name), scope) in self._apps:
+            return APP
+        within = scope
+        while within:
+            said = facts.annotations.get(f"{within}.{name}")
+            if isinstance(said, Name):
+                kind = self.resolve(facts, said.dotted, within)
+                return kind if self.is_app(kind) else None
+            values = facts.locals.get(f"{within}.{name}")
+            if values is not None:
+                kinds = {self.instance(facts, v, within, hops - 1) for v in values} - {None}
+                return kinds.pop() if len(kinds) == 1 else None
+            function = facts.functions.get(within)
+            first = next(iter(function.params.items), None) if function is not None else None
+            if function is not None and first is not None and first.name == name:
+                if function.owner is None or function.decorators:
+                    return None  # of a static or class method it is not an object of the class
+                return f"{self.name_of(facts)}.{function.owner}"
+            within = within.rpartition(".")[0]
+        return None
+
+    def _class_around(self, facts: ModuleFacts, scope: str) -> str | None:
+        while scope:
+            function = facts.functions.get(scope)
+            if function is not None and function.owner is not None:
+                return f"{self.name_of(facts)}.{function.owner}"
+            scope = scope.rpartition(".")[0]
+        return None
+
+    def _instance_of_item(
+        self, facts: ModuleFacts, item: Item, scope: str, hops: int
+    ) -> str | None:
+        if self.instance(facts, item.base, scope, hops - 1) == REGISTRY:
+            return TASK
+        found = self.item(facts, item, scope)
+        if found is None and not isinstance(item.key, Const) and isinstance(item.base, Name):
+            shown = self.value(self.place(facts, item.base, scope) or "")
+            if shown is not None and isinstance(shown[1], Dict):
+                kinds = {self.instance(shown[0], v, "", hops - 1) for _, v, _ in shown[1].items}
+                return kinds.pop() if len(kinds) == 1 else None
+        return None if found is None else self.instance(found[0], found[1], found[2], hops - 1)
+
+    def item(
+        self, facts: ModuleFacts, item: Item, scope: str = ""
+    ) -> tuple[ModuleFacts, Value, str] | None:
+        """(file, value, function) of what is put under a literal key: in a dictionary, or later."""
+        key = literal(item.key)
+        if not isinstance(key, str) or not isinstance(item.base, Name):
+            return None
+        place = self.place(facts, item.base, scope) or ""
+        shown = self.value(place)
+        if shown is not None and isinstance(shown[1], Dict):
+            entry = shown[1].get(key)
+            if entry is not None:
+                return shown[0], entry, ""
+        # `app.extensions["celery"]` is the same for every way to the Flask app.
+        return self._items.get((place, key)) or self._items.get((_tail(place), key))
+
+    @cached_property
+    def _items(self) -> Mapping[tuple[str, str], tuple[ModuleFacts, Value, str]]:
+        found: dict[tuple[str, str], tuple[ModuleFacts, Value, str]] = {}
+        for facts in self.files.values():
+            for store in facts.stores:
+                if store.key is None or store.key in {"|=", "?"} or not store.target:
+                    continue
+                place = self.place(facts, Name(store.target), store.scope) or ""
+                found.setdefault((place, store.key), (facts, store.value, store.scope))
+                if store.target.endswith(".extensions"):
+                    found.setdefault(("extensions", store.key), (facts, store.value, store.scope))
+        return found
 
     def instance_of_name(self, name: str) -> str | None:
         """The class that the object under a canonical name belongs to."""
@@ -228,11 +276,21 @@ class Index:
         if name not in self._instances:
             self._instances[name] = None  # a name that is assigned from itself is nothing
             assigned = self.value(name)
+            kind = None
             if assigned is not None:
-                self._instances[name] = self.instance(assigned[0], assigned[1])
-                if self._instances[name] is None:
-                    self._instances[name] = self._annotated(name)
+                kind = self.instance(assigned[0], assigned[1], self._method_of(name))
+            if kind is None:
+                kind = self._annotated(name) or self._of_property(name)
+            if name in self._apps and not self.is_app(kind):
+                kind = APP
+            self._instances[name] = kind
         return self._instances[name]
+
+    def _method_of(self, name: str) -> str:
+        """A method of the class that a name is an attribute of, to see the names it sees."""
+        found = self.find(name)
+        owner = found[1].rpartition(".")[0] if found is not None else ""
+        return f"{owner}.__init__" if owner else ""
 
     def _annotated(self, name: str) -> str | None:
         """Celery's class that a name is annotated with: `app: Celery = make_app()`."""
@@ -241,10 +299,21 @@ class Index:
         if found is None or not isinstance(said, Name):
             return None
         kind = self.resolve(found[0], said.dotted)
-        return kind if kind.startswith("celery.") else None
+        return kind if kind.startswith("celery.") or self.is_app(kind) else None
+
+    def _of_property(self, name: str) -> str | None:
+        """The class of what a property gives back."""
+        found = self.function(name)
+        if found is None or found[1].owner is None:
+            return None
+        names = (d.dotted for d in found[1].decorators if isinstance(d, Name))
+        is_one = any(n.rpartition(".")[2] in {"property", "cached_property"} for n in names)
+        return self.given_by(name) if is_one else None
 
     def called(self, facts: ModuleFacts, value: Call, scope: str = "", hops: int = 6) -> str | None:
         """The canonical name of what a call calls; methods carry the class of their object."""
+        if hops <= 0:
+            return None
         func = value.func
         if isinstance(func, Name):
             owner, _, method = func.dotted.rpartition(".")
@@ -252,11 +321,22 @@ class Index:
                 kind = self.instance(facts, Name(owner), scope, hops - 1)
                 if kind is not None:
                     return self.method(kind, method)
-            return self.resolve(facts, func.dotted, scope)
+            name = self.resolve(facts, func.dotted, scope)
+            return self._own_class(facts, func.dotted, scope) or name if name[0] == "?" else name
         if isinstance(func, Member):
             kind = self.instance(facts, func.base, scope, hops - 1)
             return None if kind is None else self.method(kind, func.attr)
         return None
+
+    def _own_class(self, facts: ModuleFacts, name: str, scope: str) -> str | None:
+        """The class that `cls` of a class method is."""
+        function = facts.functions.get(scope)
+        first = next(iter(function.params.items), None) if function is not None else None
+        if function is None or function.owner is None or first is None or first.name != name:
+            return None
+        if Name("classmethod") not in function.decorators:
+            return None
+        return f"{self.name_of(facts)}.{function.owner}"
 
     def method(self, kind: str, method: str) -> str:
         """The canonical name of a method: of the class that defines it, else the library's."""
@@ -267,7 +347,11 @@ class Index:
                 outside = ancestor
                 if ancestor.startswith("celery."):
                     break
-            elif method in found[1].methods or method in found[1].attributes:
+            elif (
+                method in found[1].methods
+                or method in found[1].attributes
+                or f"{found[1].qualname}.{method}" in found[0].attributes
+            ):
                 return f"{ancestor}.{method}"
         return f"{outside}.{method}"
 
@@ -281,7 +365,7 @@ class Index:
         return self._given[name]
 
     def _given_by(self, name: str) -> str | None:
-        if self.class_(name) is not None:
+        if self.class_(name) is not None or name in self._app_classes:
             return name
         found = self.function(name)
         if found is None:
@@ -292,8 +376,10 @@ class Index:
 
     def _returned(self, facts: ModuleFacts, value: Value, scope: str) -> str | None:
         if isinstance(value, Name) and "." not in value.dotted:
-            for loose in facts.calls_assigned.get(f"{scope}.{value.dotted}", ()):
-                return self.instance(facts, loose, scope)
+            for assigned in facts.local(scope, value.dotted):
+                kind = self.instance(facts, assigned, scope)
+                if kind is not None:
+                    return kind
         return self.instance(facts, value, scope)
 
     @cached_property
@@ -306,27 +392,5 @@ class Index:
         }
 
 
-def literal(value: Value | None) -> object:
-    """The literal a value spells, or None; ask `isinstance(value, Const)` to tell None apart."""
-    return value.value if isinstance(value, Const) else None
-
-
-def _join(head: str, rest: str) -> str:
-    return f"{head}.{rest}" if rest else head
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    pure = PurePosixPath(path).with_suffix("")
-    return pure.parts[:-1] if pure.name == "__init__" else pure.parts
-
-
-def _module_name(path: str, packages: set[str]) -> str:
-    """The dotted name from the outermost folder that is a package."""
-    pure = PurePosixPath(path)
-    parts = list(_parts(path))
-    top = pure.parent.parent if pure.name == "__init__.py" else pure.parent
-    keep = 1
-    while str(top) in packages and len(top.parts) > 0:
-        keep += 1
-        top = top.parent
-    return ".".join(parts[-keep:]) if parts else "__init__"
+def _tail(name: str) -> str:
+    return name.rpartition(".")[2]

@@ -27,6 +27,7 @@ class Drawn:
     errbacks: bool
     why: str
     options: tuple[str, ...] = ()
+    optional: bool = False
 
     def walk(self) -> Iterator["Drawn"]:
         """This node and everything below it, in the order of writing."""
@@ -128,4 +129,5 @@ def draw(outline: Outline) -> Drawn:
         errbacks=outline.errbacks,
         why=outline.why,
         options=outline.options,
+        optional=outline.optional and not outline.repeated,
     )

@@ -62,7 +62,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Advice:
     """The whole of it."""
 
     efforts: tuple[tuple[CanvasPlace, Effort], ...]
@@ -74,9 +74,9 @@ class Plan:
 def effort(canvas: Drawn) -> Effort:
     """The effort class of one canvas by the published thresholds."""
     parts = [*canvas.walk()]
-    signatures = sum(1 for p in parts if p.kind not in {"chain", "group", "chord"})
+    signatures = sum(1 for p in parts if p.kind not in {"chain", "group", "chord", "choice"})
     levels = _levels(canvas)
-    unknown = [p.why for p in parts if p.kind == "unknown"]
+    unknown = [p.why for p in parts if p.kind in {"unknown", "choice"}]
     size = f"{signatures} signature{'' if signatures == 1 else 's'}, {levels} deep"
     if unknown:
         return Effort("large", f"cannot be told from the source: {unknown[0]}")
@@ -91,13 +91,13 @@ def effort(canvas: Drawn) -> Effort:
 def _levels(drawn: Drawn) -> int:
     inner = [*drawn.parts, *((drawn.body,) if drawn.body is not None else ())]
     below = max((_levels(p) for p in inner), default=0)
-    return below + (1 if drawn.kind in {"chain", "group", "chord"} else 0)
+    return below + (1 if drawn.kind in {"chain", "group", "chord", "choice"} else 0)
 
 
-def plan(answer: Answer, findings: Sequence[Finding]) -> Plan:
+def advise(answer: Answer, findings: Sequence[Finding]) -> Advice:
     """Effort of every canvas, hot spots, steps in order, and where to stay."""
     efforts = tuple((place, effort(place.canvas)) for place in answer.canvases)
-    return Plan(
+    return Advice(
         efforts=efforts,
         hot_spots=_hot_spots(answer, findings),
         steps=_steps(answer, findings, efforts),

@@ -8,16 +8,17 @@ The three questions that rules ask most:
 """
 
 import ast
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from offcanvas.audit.finding import Edit, Finding
+from offcanvas.audit.finding import Edit, Remark, Severity
+from offcanvas.audit.outline import Outline
+from offcanvas.audit.outline_find import find_canvases
+from offcanvas.audit.outline_read import outline_of
+from offcanvas.audit.project import Project
 from offcanvas.audit.resolved import ResolvedTree
+from offcanvas.audit.sends import Send, find_sends
 from offcanvas.audit.tree import Function
-
-if TYPE_CHECKING:
-    from offcanvas.audit.outline import Outline
-    from offcanvas.audit.sends import Send
 
 
 class Module(ResolvedTree):
@@ -29,36 +30,20 @@ class Module(ResolvedTree):
         return [f for f in self.functions if f.task is not None]
 
     @cached_property
-    def sends(self) -> list["Send"]:
+    def sends(self) -> list[Send]:
         """Every call that sends a task or makes a signature of one; see `sends.Send`."""
-        from offcanvas.audit.sends import find_sends
-
         return find_sends(self)
 
     @cached_property
-    def canvases(self) -> list["Outline"]:
+    def canvases(self) -> list[Outline]:
         """The outermost canvases of this file; see `outline.Outline`."""
-        from offcanvas.audit.outline_find import find_canvases
-
         return find_canvases(self)
 
-    def outline(self, node: ast.expr) -> "Outline | None":
+    def outline(self, node: ast.expr) -> Outline | None:
         """The canvas or signature that an expression builds, or None when it builds none."""
-        from offcanvas.audit.outline_read import outline_of
-
         return outline_of(self, node)
 
-    def callee(self, call: ast.Call) -> "tuple[Module, Function] | None":
-        """The project's function that a call runs, with its file: to look one call deep."""
-        name = self.name(call.func)
-        found = self.project.index.function(name) if name is not None else None
-        if found is None:
-            return None
-        module = self.project.open(found[0].path)
-        function = module.function_named(found[1].qualname) if module is not None else None
-        return (module, function) if module is not None and function is not None else None
-
-    def finding(
+    def remark(
         self,
         node: ast.AST,
         message: str,
@@ -67,9 +52,10 @@ class Module(ResolvedTree):
         edits: tuple[Edit, ...] = (),
         imports: tuple[tuple[str, str], ...] = (),
         related: tuple[tuple[str, int, str], ...] = (),
-    ) -> Finding:
-        """A finding at a node, for the rule that is running. With doubt it is one step milder."""
-        return self.project.finding(
+        severity: Severity | None = None,
+    ) -> Remark:
+        """A remark at a node. With doubt it is one step milder."""
+        return Remark(
             self.path,
             getattr(node, "lineno", 1),
             getattr(node, "col_offset", 0) + 1,
@@ -80,6 +66,7 @@ class Module(ResolvedTree):
             imports=imports,
             related=related,
             end_line=getattr(node, "end_lineno", None) or 0,
+            severity=severity,
         )
 
     def replace(self, node: ast.expr, text: str) -> Edit:
@@ -91,3 +78,11 @@ class Module(ResolvedTree):
             node.end_col_offset or node.col_offset,
             text,
         )
+
+
+def modules(project: Project) -> Iterator[Module]:
+    """The files worth opening (`Project.celery_files`), opened one after the other."""
+    for path in project.celery_files:
+        module = Module.opened(project, path)
+        if module is not None:
+            yield module

@@ -49,9 +49,14 @@ _ALIASES: Final[Mapping[str, str]] = {
     "django.db.transaction.atomic": "django.db.transaction.atomic",
 }
 
+REGISTRY: Final = "celery.app.registry.TaskRegistry"
+
 INSTANCES: Final[Mapping[str, str]] = {
     "celery.current_app": APP,
     "celery.current_task": TASK,
+    f"{TASK}.app": APP,
+    f"{TASK}._app": APP,
+    f"{APP}.tasks": REGISTRY,
 }
 """Names that are objects of a class, not the class."""
 
@@ -81,6 +86,9 @@ GIVES: Final[Mapping[str, str]] = {
     f"{APP}.GroupResult": RESULT,
     f"{APP}.signature": SIGNATURE,
     "celery.result.result_from_tuple": RESULT,
+    f"{APP}.register_task": TASK,
+    f"{REGISTRY}.get": TASK,
+    f"{REGISTRY}.pop": TASK,
     RESULT: RESULT,
     APP: APP,
 }

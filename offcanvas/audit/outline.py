@@ -11,20 +11,24 @@ from typing import Literal, TypeAlias
 
 from offcanvas.audit.tasks import Task
 
-Kind: TypeAlias = Literal["task", "chain", "group", "chord", "map", "starmap", "chunks", "unknown"]
+Kind: TypeAlias = Literal[
+    "task", "chain", "group", "chord", "map", "starmap", "chunks", "choice", "unknown"
+]
 
 
 @dataclass(frozen=True)
 class Outline:
     """A signature or canvas as written.
 
-    kind: "task" for one signature. name: the task's registered name, or what is written when the
-    task cannot be resolved. parts: members of a chain or group, the header of a chord. body: of a
+    kind: "task" for one signature; "choice" for what is chosen when it runs, a builder (`group if p
+    else chain`) or one of several signatures. name: the task's registered name, or what is written
+    when the task cannot be resolved. parts: members of a chain or group, the header of a chord, the
+    members of a choice of builders, the signatures of another choice. body: of a
     chord, None when it has none yet. immutable: `.si`. args, kwargs: as given to the signature,
     None when they cannot be told. repeated: one member for each item of a loop. optional: added
     under a condition, so that it may not be there. errbacks: whether it has `on_error` or
     `link_error`. options: names of the execution options that it is given. pipe: built with `|`.
-    why: of an "unknown", why it cannot be told.
+    why: of an "unknown", why it cannot be told; of a choice, between what.
     """
 
     kind: Kind

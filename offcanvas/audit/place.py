@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Final
 
-from offcanvas.audit.cache import cache_folder
 from offcanvas.audit.inventory import Drawn
 from offcanvas.audit.scan import scan
 from offcanvas.errors import UsageError
+from offcanvas.files import cache_folder
 
 _PLACE: Final = re.compile(r"(.+\.py):(\d+)")
 
@@ -25,10 +25,10 @@ def outline_at(target: str) -> Drawn:
     """
     found = _PLACE.fullmatch(target)
     if found is None:
-        raise UsageError(f"{target!r} is no place; write file.py:line")
+        raise UsageError(f"{target!r} is not a place; write file.py:line")
     file, line = Path(found[1]), int(found[2])
     if not file.is_file():
-        raise UsageError(f"{file} is no file")
+        raise UsageError(f"{file} is not a file")
     here = Path().resolve()
     root = here if file.resolve().is_relative_to(here) else file.resolve().parent
     path = file.resolve().relative_to(root).as_posix()

@@ -9,7 +9,7 @@ from offcanvas.audit.scan import Progress
 
 @contextmanager
 def shown_progress() -> Iterator[Progress | None]:
-    """A function that draws progress on stderr, or None when that is no terminal."""
+    """A function that draws progress on stderr, or None when that is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -1,28 +1,23 @@
-"""A project as the rules see it: its index, tasks, settings, beat entries, and files to open."""
+"""A project without its syntax trees: its index, tasks, settings, beat entries, and texts."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from offcanvas.audit import facts as facts_of
+from offcanvas.audit import facts_read
+from offcanvas.audit.apps import find_apps
 from offcanvas.audit.beat import BeatEntry, find_beat_entries
+from offcanvas.audit.class_tasks import methods_of_class_tasks
 from offcanvas.audit.deploy import Stop, is_deploy_file, stops
 from offcanvas.audit.facts import ModuleFacts
-from offcanvas.audit.finding import Edit, Finding
 from offcanvas.audit.index import Index
-from offcanvas.audit.module import Module
 from offcanvas.audit.settings import Settings
-from offcanvas.audit.syntax import UnreadableError, parse, parse_as_written, read_source
+from offcanvas.audit.syntax import UnreadableError, parse, read_source
 from offcanvas.audit.tasks import Task, TaskFinder, Unclear
 
-if TYPE_CHECKING:
-    from offcanvas.audit.rules import Rule
-
 _BEFORE: Final = " @ before"
-_OPEN: Final = 48
-"""Syntax trees that are kept at a time; a tree of 1,000 lines takes about 2 MB."""
 
 
 class Project:
@@ -39,22 +34,32 @@ class Project:
         self.stops = [*deploy]
         """Workers that files of process managers start."""
         self.index = Index(facts)
+        find_apps(self.index)
         finder = TaskFinder(self.index)
         self.tasks: list[Task] = finder.find()
-        self.index.know_tasks(t.qualname for t in self.tasks)
+        self.tasks_by_qualname = {**finder.handles, **{t.qualname: t for t in self.tasks}}
+        """Tasks by every canonical name that holds one: their own, and `mail = app.tasks[...]`."""
+        self.index.know_tasks(self.tasks_by_qualname)
         self.unclear: list[Unclear] = finder.unclear
-        self.tasks_by_qualname = {t.qualname: t for t in self.tasks}
         self.tasks_by_name = {t.name: t for t in self.tasks}
         self.tasks_by_place = {(t.path, t.function): t for t in self.tasks}
+        for task in self.tasks:
+            run = self.index.function(self.index.method(task.qualname, "run"))
+            if task.kind == "class" and run is not None:  # it may be inherited
+                self.tasks_by_place.setdefault((run[0].path, run[1].qualname), task)
         self.settings = Settings(self.index)
         self.beat: list[BeatEntry] = find_beat_entries(
-            self.index, self.settings, self.tasks_by_name
+            self.index, self.settings, self.tasks_by_name, self.tasks_by_qualname
         )
-        self.rule: Rule | None = None
         self.before: Project | None = None
         """The project at an earlier git ref, when `--against` names one."""
         self._sources = sources
-        self._open: OrderedDict[str, Module | None] = OrderedDict()
+        self.parts_of_tasks = methods_of_class_tasks(self.index, self.tasks, self.source)
+        """Methods that the `run()` of a class task leads to, by path and qualified name."""
+        self.memory: dict[object, object] = {}
+        """What has been found out about functions; `reach` keeps it here."""
+        self.trees: OrderedDict[str, object] = OrderedDict()
+        """The files that are open now; `resolved.ResolvedTree.opened` keeps them here."""
 
     @classmethod
     def from_sources(cls, sources: Mapping[str, str]) -> "Project":
@@ -71,12 +76,14 @@ class Project:
             p.removesuffix(_BEFORE): t.encode() for p, t in sources.items() if p.endswith(_BEFORE)
         }
         project = cls(
-            [facts_of.extract(p, d, parse(d)) for p, d in now.items()],
+            [facts_read.extract(p, d, parse(d)) for p, d in now.items()],
             now,
             deploy=[stop for p, t in deploy.items() for stop in stops(p, t.encode())],
         )
         if then:
-            project.before = cls([facts_of.extract(p, d, parse(d)) for p, d in then.items()], then)
+            project.before = cls(
+                [facts_read.extract(p, d, parse(d)) for p, d in then.items()], then
+            )
         return project
 
     @property
@@ -84,27 +91,14 @@ class Project:
         """Facts by path."""
         return self.index.files
 
-    def open(self, path: str) -> Module | None:
-        """A file with its syntax tree; None when it has become unreadable."""
-        if path in self._open:
-            self._open.move_to_end(path)
-            return self._open[path]
-        module = None
-        try:
-            source = self._sources[path] if self._sources else read_source(self.root / path)
-            tree, exact = parse_as_written(source)
-            module = Module(self, self.files[path], source, tree, exact)
-        except UnreadableError:
-            pass  # it was read a moment ago; the scan reports files that cannot be read
-        self._open[path] = module
-        while len(self._open) > _OPEN:
-            self._open.popitem(last=False)
-        return module
+    def source(self, path: str) -> bytes:
+        """The bytes of a file. Raises UnreadableError when it has become unreadable."""
+        return self._sources[path] if self._sources else read_source(self.root / path)
 
     def text(self, path: str) -> str:
         """The source of a file; empty when it has become unreadable."""
         try:
-            source = self._sources[path] if self._sources else read_source(self.root / path)
+            source = self.source(path)
         except UnreadableError:
             return ""
         return source.decode("utf-8", "replace")
@@ -116,18 +110,25 @@ class Project:
         with_task = {task.path for task in self.tasks}
         with_task |= {setting.path for setting in self.settings.written}
         with_task |= {entry.path for entry in self.beat}
+        with_task |= {path for path, _ in self.parts_of_tasks}
         return [
             path
             for path, facts in self.files.items()
             if facts.speaks_celery or path in with_task or _opens_transactions(facts)
         ]
 
-    def modules(self) -> Iterator[Module]:
-        """The files worth opening, opened one after the other."""
-        for path in self.celery_files:
-            module = self.open(path)
-            if module is not None:
-                yield module
+    @cached_property
+    def has_app(self) -> bool:
+        """Whether an app is made in the project, or something acts as one."""
+        return (
+            any(
+                self.index.is_app(self.index.instance(facts, call, scope))
+                for facts in self.files.values()
+                if facts.speaks_celery
+                for call, scope in facts.calls()
+            )
+            or self.index.knows_apps
+        )
 
     def mentions(self, *names: str) -> bool:
         """Whether any file imports one of these canonical names (or something below one)."""
@@ -147,62 +148,6 @@ class Project:
             for parts in (target.split(".") for target in written)
             for end in range(1, len(parts) + 1)
         )
-
-    def finding(
-        self,
-        path: str,
-        line: int,
-        column: int,
-        message: str,
-        *,
-        doubt: str = "",
-        edits: tuple[Edit, ...] = (),
-        imports: tuple[tuple[str, str], ...] = (),
-        related: tuple[tuple[str, int, str], ...] = (),
-        end_line: int = 0,
-    ) -> Finding:
-        """A finding of the running rule. With doubt its severity is one step milder."""
-        if self.rule is None:
-            raise RuntimeError("a finding is made while a rule runs")
-        severity = self.rule.severity.lower if doubt else self.rule.severity
-        return Finding(
-            path=path,
-            line=line,
-            column=column,
-            code=self.rule.code,
-            severity=severity,
-            message=message,
-            doubt=doubt,
-            end_line=end_line or line,
-            related=related,
-            edits=edits,
-            imports=imports,
-        )
-
-    def check(self, rules: Iterable["Rule"]) -> list[Finding]:
-        """What these rules find, by file and line."""
-        chosen = [*rules]
-        found = {*self.check_project(chosen)}
-        for module in self.modules():
-            found.update(self.check_module(module, chosen))
-        return sorted(found)
-
-    def check_project(self, rules: Iterable["Rule"]) -> Iterator[Finding]:
-        """What those of the rules find that look at the project as a whole."""
-        for rule in rules:
-            look = rule.check if rule.scope == "project" else rule.whole
-            if look is not None:
-                self.rule = rule
-                yield from look(self)
-        self.rule = None
-
-    def check_module(self, module: Module, rules: Iterable["Rule"]) -> Iterator[Finding]:
-        """What those of the rules find that look at one file."""
-        for rule in rules:
-            if rule.scope == "module":
-                self.rule = rule
-                yield from rule.check(module)
-        self.rule = None
 
 
 def _opens_transactions(facts: ModuleFacts) -> bool:

@@ -9,7 +9,7 @@ from offcanvas.audit.rules import Rule, all_rules
 
 _INTRODUCTION = (
     "Written by `python -m offcanvas.audit.reference` from the rules themselves. Levels: high "
-    "loses or corrupts work, medium is a likely incident, low is hygiene, porting is no fault "
+    "loses or corrupts work, medium is a likely incident, low is hygiene, porting is not a fault "
     "but work for a port. A finding with a doubt is one level milder and says its doubt."
 )
 _GROUPS = {

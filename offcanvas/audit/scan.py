@@ -9,27 +9,28 @@ import multiprocessing
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from offcanvas.audit import facts as facts_of
+from offcanvas.audit import facts_read
 from offcanvas.audit.beat import BeatEntry
-from offcanvas.audit.cache import Cache, digest, project_digest
+from offcanvas.audit.cache import Cache, digest, project_digest, read_as
 from offcanvas.audit.deploy import stops
 from offcanvas.audit.discover import discover
 from offcanvas.audit.facts import ModuleFacts
 from offcanvas.audit.finding import Finding
 from offcanvas.audit.gitref import sources_at
 from offcanvas.audit.inventory import CanvasPlace, take_stock
+from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import Rule, all_rules
 from offcanvas.audit.settings import Setting
 from offcanvas.audit.syntax import UnreadableError, parse, read_source
-from offcanvas.audit.tasks import Task
+from offcanvas.audit.tasks import Task, Unclear
 
 _FEW: Final = 64
 """Fewer files than this are read in one process: starting others would take longer."""
@@ -55,6 +56,12 @@ class Answer:
     settings: tuple[Setting, ...] = ()
     uses: Counter[str] = field(default_factory=Counter)
     callers: Counter[str] = field(default_factory=Counter)
+    unclear: tuple[Unclear, ...] = ()
+    """Functions of which it cannot be told whether they are tasks."""
+    imports_celery: bool = False
+    has_app: bool = False
+    read: Mapping[str, bytes] = field(default_factory=dict)
+    """Digests of the files whose findings carry cures, as they were read."""
 
 
 def scan(
@@ -115,6 +122,8 @@ def scan(
         if against is not None:
             project.before = _project_of(then)
         answer = _check(project, rules, unreadable, jobs, tell)
+        curable = {finding.path for finding in answer.findings if finding.edits}
+        answer = replace(answer, read={path: digests[path] for path in curable & digests.keys()})
     cache.keep_answer(key, answer)
     return answer
 
@@ -125,7 +134,7 @@ def _project_of(sources: dict[str, bytes]) -> Project:
     for path, source in sources.items():
         # What cannot be read now is reported; what could not be read then is no news.
         with suppress(UnreadableError):
-            facts.append(facts_of.extract(path, source, parse(source)))
+            facts.append(facts_read.extract(path, source, parse(source)))
     return Project(facts, sources)
 
 
@@ -162,11 +171,12 @@ def _chunks(paths: Sequence[str]) -> list[list[str]]:
 # --- step one: facts
 
 _base = Path()
+_digests: Mapping[str, bytes] = {}
 
 
-def _start_reading(base: Path) -> None:
-    global _base  # noqa: PLW0603  (a worker process has one task; this is its configuration)
-    _base = base
+def _start_reading(base: Path, digests: Mapping[str, bytes]) -> None:
+    global _base, _digests
+    _base, _digests = base, digests
     gc.set_threshold(200_000, 20, 100)
 
 
@@ -174,8 +184,8 @@ def _read_chunk(paths: list[str]) -> list[tuple[str, ModuleFacts | str]]:
     read: list[tuple[str, ModuleFacts | str]] = []
     for path in paths:
         try:
-            source = read_source(_base / path)
-            read.append((path, facts_of.extract(path, source, parse(source))))
+            source = read_as(_base / path, _digests[path])
+            read.append((path, facts_read.extract(path, source, parse(source))))
         except UnreadableError as error:
             read.append((path, str(error)))
     return read
@@ -198,7 +208,7 @@ def _read(
         else:
             todo.append(path)
     done = 0
-    for chunk in _map(_read_chunk, _chunks(todo), len(todo), jobs, _start_reading, base):
+    for chunk in _map(_read_chunk, _chunks(todo), len(todo), jobs, _start_reading, base, digests):
         for path, said in chunk:
             done += 1
             if isinstance(said, str):
@@ -257,10 +267,10 @@ def _check_chunk(paths: list[str]) -> _Checked:
     rules = [r for c in _codes if (r := all_rules()[c]).scope == "module"]
     checked = _Checked(len(paths), [], [], Counter(), Counter())
     for path in paths:
-        module = _project.open(path)
+        module = Module.opened(_project, path)
         if module is None:
             continue
-        checked.findings += _project.check_module(module, rules)
+        checked.findings += [f for rule in rules for f in rule.in_module(module)]
         stock = take_stock(module)
         checked.canvases += stock.canvases
         checked.uses += stock.uses
@@ -283,7 +293,7 @@ def _check(
     codes = tuple(r.code for r in rules)
     paths = project.celery_files
     chunks = _chunks(paths)
-    findings = set(project.check_project(rules))
+    findings = {f for rule in rules for f in rule.in_project(project)}
     canvases: list[CanvasPlace] = []
     uses: Counter[str] = Counter()
     callers: Counter[str] = Counter()
@@ -306,6 +316,9 @@ def _check(
         settings=tuple(project.settings.written),
         uses=uses,
         callers=callers,
+        unclear=tuple(project.unclear),
+        imports_celery=project.mentions("celery"),
+        has_app=project.has_app,
     )
 
 

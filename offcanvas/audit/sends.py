@@ -1,11 +1,19 @@
 """Call sites: every place that sends a task, makes a signature of one, or asks for a retry."""
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from offcanvas.audit.module import Module
+from offcanvas.audit.arguments import (
+    before_star,
+    keyword,
+    packed_arguments,
+    packed_as_written,
+)
 from offcanvas.audit.names import APP, SIGNATURE, TASK
+from offcanvas.audit.outline_read import outline_of, own_task
+from offcanvas.audit.resolved import ResolvedTree
 from offcanvas.audit.tasks import Task
 from offcanvas.audit.tree import Function
 
@@ -37,6 +45,8 @@ class Send:
     task: the project's task, None when it is not the project's or cannot be told.
     name: its registered name, or None. canvas: whether a signature or canvas is sent, not a task.
     args, kwargs: the task's own arguments; None when they cannot be told (`*args`, a variable).
+    written, named: those of them that are written all the same, before a `*args` and beside a
+    `**kwargs`.
     options: execution options (countdown, queue, link_error, ...) of the forms that take them.
     deferred: handed over uncalled, as in `partial(add.delay, 1)`.
     """
@@ -51,6 +61,8 @@ class Send:
     options: dict[str, ast.expr]
     function: Function | None
     deferred: bool = False
+    written: tuple[ast.expr, ...] = ()
+    named: Mapping[str, ast.expr] = field(default_factory=dict)
 
     @property
     def publishes(self) -> bool:
@@ -63,54 +75,47 @@ class Send:
         return None if self.args is None else len(self.args)
 
 
-def find_sends(module: Module) -> list[Send]:
+def find_sends(tree: ResolvedTree) -> list[Send]:
     """Every call site of a file, by line."""
     found = []
-    for call in module.walk(ast.Call):
-        send = _send(module, call)
+    for call in tree.walk(ast.Call):
+        send = _send(tree, call)
         if send is not None:
             found.append(send)
     return sorted(found, key=lambda s: (s.node.lineno, s.node.col_offset))
 
 
-def _send(module: Module, call: ast.Call) -> Send | None:
-    name = module.name(call.func)
+def _send(tree: ResolvedTree, call: ast.Call) -> Send | None:
+    name = tree.name(call.func)
     deferred = False
     func, node = call.func, call
     if name == "functools.partial" and call.args:
         func = call.args[0]
-        name, deferred = module.name(func), True
+        name, deferred = tree.name(func), True
         node = ast.Call(func, call.args[1:], call.keywords)
         ast.copy_location(node, call)
     if name in _OF_TASK and isinstance(func, ast.Attribute):
         how = _OF_TASK[name]
-        task = module.task(func.value)
+        task = tree.task(func.value)
         if task is None and how not in {"retry", "replace", "add_to_chord"}:
-            task = _own_task(module, func.value)
-        return _made(module, call, node, how, task, _name(task), False, deferred)
+            task = own_task(tree, func.value)
+        if task is None and how not in {"retry", "replace", "add_to_chord"}:
+            several = tree.tasks_of(func.value)
+            task = several[0] if len(several) == 1 else None
+        return _made(tree, call, node, how, task, _name(task), False, deferred)
     if name == f"{APP}.send_task":
-        given = node.args[0] if node.args else _keyword(node, "name")
-        said = module.literal(given) if given is not None else None
-        task = module.project.tasks_by_name.get(said) if isinstance(said, str) else None
+        given = node.args[0] if node.args else keyword(node, "name")
+        said = tree.literal(given) if given is not None else None
+        task = tree.project.tasks_by_name.get(said) if isinstance(said, str) else None
         written = said if isinstance(said, str) else None
-        return _made(module, call, node, "send_task", task, written, False, deferred, skip=1)
+        return _made(tree, call, node, "send_task", task, written, False, deferred, skip=1)
     if name in _OF_SIGNATURE and isinstance(func, ast.Attribute):
         how = _OF_SIGNATURE[name]
-        outline = module.outline(func.value)
+        outline = outline_of(tree, func.value)
         task = outline.task if outline is not None else None
-        return _made(module, call, node, how, task, _name(task), True, deferred)
-    if name is None and module.instance(call.func) == SIGNATURE:
-        return _made(module, call, node, "call", None, None, True, deferred)
-    return None
-
-
-def _own_task(module: Module, node: ast.expr) -> Task | None:
-    """`self.apply_async()` in a task's own body."""
-    function = module.function(node)
-    if isinstance(node, ast.Name) and function is not None and function.task is not None:
-        items = function.params.items
-        if function.task.bound and items and items[0].name == node.id:
-            return function.task
+        return _made(tree, call, node, how, task, _name(task), True, deferred)
+    if name is None and tree.instance(call.func) == SIGNATURE:
+        return _made(tree, call, node, "call", None, None, True, deferred)
     return None
 
 
@@ -118,12 +123,8 @@ def _name(task: Task | None) -> str | None:
     return task.name if task is not None else None
 
 
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((k.value for k in call.keywords if k.arg == name), None)
-
-
 def _made(
-    module: Module,
+    tree: ResolvedTree,
     call: ast.Call,
     node: ast.Call,
     how: str,
@@ -138,13 +139,13 @@ def _made(
     kwargs: dict[str, ast.expr] | None
     if how in PACKED:
         args, kwargs = packed_arguments(node, skip)
+        written, named = packed_as_written(node, skip)
         reserved = {"args", "kwargs", "name"}
         options = {k.arg: k.value for k in node.keywords if k.arg and k.arg not in reserved}
     else:
-        starred = any(isinstance(a, ast.Starred) for a in node.args)
-        args = None if starred else tuple(node.args)
-        spread = any(k.arg is None for k in node.keywords)
-        kwargs = None if spread else {k.arg: k.value for k in node.keywords if k.arg}
+        written, named = before_star(node.args), {k.arg: k.value for k in node.keywords if k.arg}
+        args = written if len(written) == len(node.args) else None
+        kwargs = None if any(k.arg is None for k in node.keywords) else named
     return Send(
         how=how,
         node=call,
@@ -154,30 +155,8 @@ def _made(
         args=args,
         kwargs=kwargs,
         options=options,
-        function=module.function(call),
+        function=tree.function(call),
         deferred=deferred,
+        written=written,
+        named=named,
     )
-
-
-def packed_arguments(
-    node: ast.Call, skip: int
-) -> tuple[tuple[ast.expr, ...] | None, dict[str, ast.expr] | None]:
-    """The task's arguments of `apply_async((1, 2), {"a": 3})`: from literals only, else None."""
-    spread = any(k.arg is None for k in node.keywords)
-    rest = node.args[skip:]
-    packed = rest[0] if rest else _keyword(node, "args")
-    named = rest[1] if len(rest) > 1 else _keyword(node, "kwargs")
-    args: tuple[ast.expr, ...] | None = None
-    kwargs: dict[str, ast.expr] | None = None
-    if packed is None or (isinstance(packed, ast.Constant) and packed.value is None):
-        args = None if spread else ()
-    elif isinstance(packed, ast.List | ast.Tuple):
-        starred = any(isinstance(e, ast.Starred) for e in packed.elts)
-        args = None if starred else tuple(packed.elts)
-    if named is None or (isinstance(named, ast.Constant) and named.value is None):
-        kwargs = None if spread else {}
-    elif isinstance(named, ast.Dict):
-        keys = [k.value if isinstance(k, ast.Constant) else None for k in named.keys]
-        if all(isinstance(k, str) for k in keys):
-            kwargs = {str(k): v for k, v in zip(keys, named.values, strict=True)}
-    return args, kwargs

@@ -1,20 +1,16 @@
 """Find the tasks of a project, in every form that Celery registers one."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
+from offcanvas.audit.apps import is_of_another_library
+from offcanvas.audit.decorators import Decorators, Made
 from offcanvas.audit.facts import ClassFacts, FunctionFacts, ModuleFacts, Params
-from offcanvas.audit.index import Index, literal
-from offcanvas.audit.names import APP, TASK
-from offcanvas.audit.values import Call, Const, Member, Name, Value
-
-_DECORATORS: Final = frozenset({"celery.shared_task", "celery.task", f"{APP}.task"})
-_PERIODIC: Final = frozenset({"celery.task.periodic_task", "celery.decorators.periodic_task"})
-_OTHER_TASKS: Final = ("prefect", "invoke", "fabric", "airflow", "luigi", "dramatiq", "locust")
-"""Libraries whose decorators are also called task."""
-_DEPTH: Final = 4
-"""How many wrappers around `shared_task` are looked through."""
+from offcanvas.audit.handed import Given, Handed
+from offcanvas.audit.index import Index
+from offcanvas.audit.names import APP, REGISTRY, TASK
+from offcanvas.audit.resolution import literal
+from offcanvas.audit.values import Call, Item, Name, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,37 +55,51 @@ class Unclear:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decorator:
-    """A decorator that makes tasks: its form, and the options that it sets by itself."""
+class _Registered:
+    """A class that is registered as a task, and the name in its file that is assigned the task."""
 
-    kind: str
-    options: Mapping[str, Value]
-    app: str | None = None
+    class_: str
+    facts: ModuleFacts
+    handle: str
 
 
 class TaskFinder:
-    """Finds tasks by following decorators, wrappers, bases and registrations through the index."""
+    """Finds tasks by following decorators, wrappers, bases and registrations through the index.
+
+    handles: canonical name -> task, for names that hold a task and are not its own:
+    `print_task = app.register_task(Print())`, `mail = app.tasks["shop.mail"]`.
+    """
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self.decorators = Decorators(index)
+        self.handed = Handed(index)
         self.unclear: list[Unclear] = []
-        self._wrappers: dict[str, _Decorator | None] = {}
+        self.handles: dict[str, Task] = {}
+        self._default_base = self._find_default_base()
 
     def find(self) -> list[Task]:
         """Every task, in the order of files and lines."""
         tasks = [
             task
             for facts in self.index.files.values()
-            for task in (*self._functions(facts), *self._calls(facts))
+            for task in (*self._functions(facts), *self._calls(facts), *self._loose(facts))
         ]
-        tasks += self._classes()
-        return sorted(tasks, key=lambda t: (t.path, t.line))
+        registered = [*self._registered()]
+        classes = {found.class_: found for found in reversed(registered)}
+        for found in classes.values():
+            class_ = self.index.class_(found.class_)
+            if class_ is not None:
+                tasks.append(self._class_task(found.class_, *class_))
+        tasks.sort(key=lambda t: (t.path, t.line))
+        self._find_handles(tasks, registered)
+        return tasks
 
     def _functions(self, facts: ModuleFacts) -> Iterator[Task]:
         for function in facts.functions.values():
             scope = function.qualname.rpartition(".")[0]
             for decorator in function.decorators:
-                made = self.decorator(facts, decorator, scope)
+                made = self.decorators.made_by(facts, decorator, scope)
                 if made is not None:
                     yield self._task(facts, function, made)
                     break
@@ -103,8 +113,8 @@ class TaskFinder:
         owner = func.dotted.removesuffix(".task")
         scope = function.qualname.rpartition(".")[0]
         stands_for = self.index.resolve(facts, owner, scope)
-        if self.index.instance(facts, Name(owner), scope) is None and not stands_for.startswith(
-            _OTHER_TASKS
+        if self.index.instance(facts, Name(owner), scope) is None and not is_of_another_library(
+            stands_for.removeprefix("?.")
         ):
             self.unclear.append(
                 Unclear(
@@ -116,10 +126,9 @@ class TaskFinder:
                 )
             )
 
-    def _task(self, facts: ModuleFacts, function: FunctionFacts, made: _Decorator) -> Task:
+    def _task(self, facts: ModuleFacts, function: FunctionFacts, made: Made) -> Task:
         index = self.index
-        base_value = made.options.get("base")
-        base = index.resolve(facts, base_value.dotted) if isinstance(base_value, Name) else None
+        base = self._base(facts, made)
         bound = literal(index.constant(facts, made.options.get("bind"))) is True
         given = literal(index.constant(facts, made.options.get("name")))
         options = {**(self.base_options(base) if base else {}), **made.options}
@@ -142,6 +151,44 @@ class TaskFinder:
             is_async=function.is_async,
         )
 
+    def _base(self, facts: ModuleFacts, made: Made) -> str | None:
+        """The base class of a task: its own, its wrapper's, or that of every task of the app."""
+        value = made.options.get("base")
+        if isinstance(value, Name):
+            name = self.index.resolve(facts, value.dotted)
+            # A wrapper of another file wrote it; there it has been resolved.
+            return self.index.follow(name[2:]) if name.startswith("?.") else name
+        return None if value is not None else self._default_base
+
+    def _find_default_base(self) -> str | None:
+        """`app.Task = ContextTask`, `task_cls` of an app or its class: one, or None."""
+        index, found = self.index, set[str]()
+        for facts in index.files.values():
+            if not facts.speaks_celery:
+                continue
+            for store in facts.stores:
+                app = store.target.removesuffix(".Task")
+                is_apps = app != store.target and index.is_app(
+                    index.instance(facts, Name(app), store.scope)
+                )
+                if is_apps and isinstance(store.value, Name):
+                    found.add(index.resolve(facts, store.value.dotted, store.scope))
+            for call, scope in facts.calls():
+                given = call.keyword("task_cls")
+                if given is not None and index.is_app(index.instance(facts, call, scope)):
+                    found.add(self._class_named(facts, given))
+            for class_ in facts.classes.values():
+                given = class_.attributes.get("task_cls")
+                if given is not None and index.is_app(f"{index.name_of(facts)}.{class_.qualname}"):
+                    found.add(self._class_named(facts, given))
+        return found.pop() if len(found) == 1 else None
+
+    def _class_named(self, facts: ModuleFacts, value: Value) -> str:
+        said = literal(value)
+        if isinstance(said, str):
+            return self.index.follow(said.replace(":", "."))
+        return self.index.resolve(facts, value.dotted) if isinstance(value, Name) else "?."
+
     def base_options(self, base: str) -> dict[str, Value]:
         """The options that a `Task` subclass and its ancestors in the project give."""
         options: dict[str, Value] = {}
@@ -152,84 +199,6 @@ class TaskFinder:
         options.pop("name", None)
         return options
 
-    def decorator(
-        self, facts: ModuleFacts, value: Value, scope: str, depth: int = _DEPTH
-    ) -> _Decorator | None:
-        """What a decorator makes of a function: None unless it makes a task."""
-        options: dict[str, Value] = {}
-        func = value
-        if isinstance(value, Call):
-            func = value.func
-            options = {k: v for k, v in value.keywords if k is not None}
-        name = self._name(facts, func, scope)
-        if name is None:
-            return None
-        if name in _DECORATORS or name in _PERIODIC:
-            kind = "app" if name == f"{APP}.task" else "shared"
-            return _Decorator(kind, options)
-        if name.startswith("functools.partial") or depth == 0:
-            return None
-        wrapper = self._wrapper(name, depth)
-        if wrapper is None:
-            return None
-        return _Decorator("wrapper", {**wrapper.options, **options})
-
-    def _name(self, facts: ModuleFacts, func: Value, scope: str) -> str | None:
-        if isinstance(func, Call):
-            return self._name(facts, func.func, scope)
-        if not isinstance(func, Name | Member):
-            return None
-        return self.index.called(facts, Call(func, (), (), 0), scope)
-
-    def _wrapper(self, name: str, depth: int) -> _Decorator | None:
-        """The decorator behind a function or a name of the project, if it makes tasks."""
-        if name not in self._wrappers:
-            self._wrappers[name] = None  # a wrapper that refers to itself is none
-            self._wrappers[name] = self._look_into(name, depth)
-        return self._wrappers[name]
-
-    def _look_into(self, name: str, depth: int) -> _Decorator | None:
-        assigned = self.index.value(name)
-        if assigned is not None:
-            return self._of_value(assigned[0], assigned[1], "", depth - 1)
-        found = self.index.function(name)
-        if found is None:
-            return None
-        facts, function = found
-        for returned in function.returns:
-            made = self._of_value(facts, returned, function.qualname, depth - 1)
-            if made is not None:
-                return made
-        return None
-
-    def _of_value(
-        self, facts: ModuleFacts, value: Value, scope: str, depth: int
-    ) -> _Decorator | None:
-        """`shared_task(**kw)`, `shared_task(**kw)(f)`, `partial(app.task, bind=True)`, a name."""
-        if isinstance(value, Call) and isinstance(value.func, Name):
-            called = self.index.resolve(facts, value.func.dotted, scope)
-            if called == "functools.partial" and value.args:
-                inner = self.decorator(facts, value.args[0], scope, depth)
-                given = {k: v for k, v in value.keywords if k is not None}
-                return inner and _Decorator(inner.kind, {**inner.options, **given})
-        if isinstance(value, Call) and isinstance(value.func, Call):
-            return self.decorator(facts, value.func, scope, depth)
-        if isinstance(value, Name) and "." not in value.dotted and scope:
-            nested = facts.functions.get(f"{scope}.{value.dotted}")
-            if nested is not None:
-                for decorator in nested.decorators:
-                    made = self.decorator(facts, decorator, scope, depth)
-                    if made is not None:
-                        return made
-                for returned in nested.returns:
-                    made = self._of_value(facts, returned, nested.qualname, depth - 1)
-                    if made is not None:
-                        return made
-                return None
-            for call in facts.calls_assigned.get(f"{scope}.{value.dotted}", ()):
-                return self._of_value(facts, call, scope, depth - 1)
-        return self.decorator(facts, value, scope, depth)
-
     def _calls(self, facts: ModuleFacts) -> Iterator[Task]:
         """`add = shared_task(add_impl)`, `add = app.task(bind=True)(add_impl)`."""
         if not facts.speaks_celery:
@@ -238,47 +207,170 @@ class TaskFinder:
             if not (isinstance(value, Call) and len(value.args) == 1):
                 continue
             argument = value.args[0]
-            made = self.decorator(facts, value.func, "")
+            made = self.decorators.made_by(facts, value.func, "")
             if made is None or not isinstance(argument, Name):
                 continue
             found = self.index.function(self.index.resolve(facts, argument.dotted))
             if found is None:
                 continue
             given = {k: v for k, v in value.keywords if k is not None}
-            task = self._task(
-                found[0], found[1], _Decorator("call", {**made.options, **given}, made.app)
-            )
-            yield Task(
-                **{
-                    **{f: getattr(task, f) for f in task.__slots__},
-                    "qualname": f"{self.index.name_of(facts)}.{name}",
-                }
-            )
+            task = self._task(found[0], found[1], Made("call", {**made.options, **given}))
+            yield replace(task, qualname=f"{self.index.name_of(facts)}.{name}")
 
-    def _classes(self) -> Iterator[Task]:
-        """Class tasks: those that are registered, and those of Celery 3's self-registering base."""
-        index = self.index
-        registered: dict[str, tuple[str, int]] = {}
-        for facts in index.files.values():
+    def _loose(self, facts: ModuleFacts) -> Iterator[Task]:
+        """Functions that are registered without a name for the task: `app.task(name="a")(add)`,
+        also in a loop, or in a function of the project that gets them: `register(add)`."""
+        if not facts.speaks_celery:
+            return
+        for loose in facts.loose:
+            argument = loose.call.args[0] if len(loose.call.args) == 1 else None
+            if not isinstance(argument, Name):
+                continue
+            outer = loose.call.func
+            made = self.decorators.made_by(
+                facts, outer if isinstance(outer, Call) else loose.call, loose.scope
+            )
+            if made is None or (made.kind == "wrapper" and loose.scope):
+                continue
+            if not loose.scope and loose.call in facts.assigns.values():
+                continue  # found by the name that it is assigned
+            name = self.index.resolve(facts, argument.dotted, loose.scope)
+            direct = not name.startswith("?.")
+            every = self.handed.to(facts, loose.scope, argument.dotted)
+            for given in (Given(facts, argument),) if direct else every:
+                if not isinstance(given.value, Name):
+                    continue
+                found = self.index.function(self.index.resolve(given.facts, given.value.dotted))
+                # What a name is assigned is found by its name.
+                if found is None or given.handle or self._is_decorated(*found):
+                    continue
+                more = {k: v for k, v in given.keywords if k is not None}
+                yield self._task(*found, Made("call", {**made.options, **more}))
+
+    def _is_decorated(self, facts: ModuleFacts, function: FunctionFacts) -> bool:
+        scope = function.qualname.rpartition(".")[0]
+        made = (self.decorators.made_by(facts, d, scope) for d in function.decorators)
+        return any(m is not None for m in made)
+
+    def _registered(self) -> Iterator[_Registered]:
+        """Class tasks: `app.register_task(Print())`, also as a decorator of the class."""
+        for facts in self.index.files.values():
             if not facts.speaks_celery:
                 continue
-            values: list[tuple[str, Value]] = [("", v) for v in facts.assigns.values()]
-            values += [(loose.scope, loose.call) for loose in facts.loose]
-            for scope, value in values:
-                if not isinstance(value, Call) or not value.args:
-                    continue
-                if index.called(facts, value, scope) != f"{APP}.register_task":
-                    continue
-                argument = value.args[0]
-                name = argument.func if isinstance(argument, Call) else argument
-                if isinstance(name, Name):
-                    resolved = index.resolve(facts, name.dotted, scope)
-                    kind = index.instance_of_name(resolved) or resolved
-                    registered.setdefault(kind, (facts.path, value.line))
-        for qualname in registered:
-            found = index.class_(qualname)
-            if found is not None and TASK in index.ancestors(qualname):
-                yield self._class_task(qualname, *found)
+            values: list[tuple[str, Value, str]] = [("", v, n) for n, v in facts.assigns.items()]
+            values += [(loose.scope, loose.call, "") for loose in facts.loose]
+            values += [
+                (f"{n.rpartition('.')[0]}.__init__", v, n)
+                for n, vs in facts.attributes.items()
+                for v in vs
+            ]
+            for scope, value, name in values:
+                if isinstance(value, Call) and value.args and self._registers(facts, value, scope):
+                    for class_ in self._classes_given(facts, value.args[0], scope):
+                        yield _Registered(class_, facts, name)
+            # `return app.register_task(cls())` in a helper.
+            returned = [(k, v) for k, f in facts.functions.items() for v in f.returns]
+            returned += [(loose.scope, loose.call) for loose in facts.loose if loose.scope]
+            for scope, value in returned:
+                if isinstance(value, Call) and value.args and self._registers(facts, value, scope):
+                    yield from self._classes_handed(facts, value.args[0], scope)
+            for class_facts in facts.classes.values():
+                owner = class_facts.qualname.rpartition(".")[0]
+                for decorator in class_facts.decorators:
+                    if isinstance(decorator, Name) and self._registers(
+                        facts, Call(decorator, (), (), 0), owner
+                    ):
+                        name = f"{self.index.name_of(facts)}.{class_facts.qualname}"
+                        if TASK in self.index.ancestors(name):
+                            yield _Registered(name, facts, "")
+
+    def _classes_handed(
+        self, facts: ModuleFacts, argument: Value, scope: str
+    ) -> Iterator[_Registered]:
+        """The task classes that a function of the project gets and registers."""
+        name = argument.func if isinstance(argument, Call) else argument
+        if isinstance(name, Name) and self.index.resolve(facts, name.dotted, scope)[0] == "?":
+            for given in self.handed.to(facts, scope, name.dotted):
+                for class_ in self._classes_given(given.facts, given.value, ""):
+                    yield _Registered(class_, given.facts, given.handle)
+
+    def _registers(self, facts: ModuleFacts, call: Call, scope: str) -> bool:
+        return self.index.called(facts, call, scope) == f"{APP}.register_task"
+
+    def _classes_given(self, facts: ModuleFacts, given: Value, scope: str) -> Iterator[str]:
+        """The task classes that an argument of `register_task` is, or is an object of."""
+        name = given.func if isinstance(given, Call) else given
+        if not isinstance(name, Name):
+            return
+        resolved = self.index.resolve(facts, name.dotted, scope)
+        # `Print = app.register_task(Print())` leaves the name to the task, and means the class.
+        is_class = self.index.class_(resolved) is not None
+        kind = (None if is_class else self.index.instance_of_name(resolved)) or resolved
+        if kind.startswith("?."):
+            for value in facts.local(scope, name.dotted):
+                if value != given:
+                    yield from self._classes_given(facts, value, scope)
+        elif self.index.class_(kind) is not None and TASK in self.index.ancestors(kind):
+            yield kind
+
+    def _find_handles(self, tasks: list[Task], registered: list[_Registered]) -> None:
+        """Names that are assigned what `register_task` gives or what the registry holds."""
+        by_class = {t.qualname: t for t in tasks}
+        by_name = {t.name: t for t in tasks}
+        for found in registered:
+            if found.handle and found.class_ in by_class:
+                place = f"{self.index.name_of(found.facts)}.{found.handle}"
+                self.handles[place] = by_class[found.class_]
+        for facts in self.index.files.values():
+            if not facts.speaks_celery:
+                continue
+            here = self.index.name_of(facts)
+            for name, value in facts.assigns.items():
+                task = self.looked_up(facts, value, by_class, by_name)
+                if task is not None:
+                    self.handles.setdefault(f"{here}.{name}", task)
+            for name, values in facts.attributes.items():
+                scope = f"{name.rpartition('.')[0]}.__init__"
+                task = self.looked_up(facts, values[0], by_class, by_name, scope)
+                if task is not None and len(values) == 1:
+                    self.handles.setdefault(f"{here}.{name}", task)
+
+    def looked_up(
+        self,
+        facts: ModuleFacts,
+        value: Value,
+        by_class: Mapping[str, Task],
+        by_name: Mapping[str, Task],
+        scope: str = "",
+    ) -> Task | None:
+        """The task that `app.tasks[...]`, `app.tasks.get(...)` or an object of its class is."""
+        if isinstance(value, Item):
+            if self.index.instance(facts, value.base, scope) != REGISTRY:
+                return None
+            return self._keyed(facts, value.key, by_class, by_name, scope)
+        if not isinstance(value, Call):
+            return None
+        called = self.index.called(facts, value, scope) or ""
+        if called == f"{REGISTRY}.get" and value.args:
+            return self._keyed(facts, value.args[0], by_class, by_name, scope)
+        found = by_class.get(called)  # print_task = Print()
+        return found if found is not None and found.kind == "class" else None
+
+    def _keyed(
+        self,
+        facts: ModuleFacts,
+        key: Value,
+        by_class: Mapping[str, Task],
+        by_name: Mapping[str, Task],
+        scope: str,
+    ) -> Task | None:
+        said = literal(self.index.constant(facts, key, scope))
+        if isinstance(said, str):
+            return by_name.get(said)
+        if isinstance(key, Name) and key.dotted.endswith(".name"):
+            place = self.index.resolve(facts, key.dotted.removesuffix(".name"), scope)
+            return by_class.get(place) or self.handles.get(place)
+        return None
 
     def _class_task(self, qualname: str, facts: ModuleFacts, class_: ClassFacts) -> Task:
         run = self.index.function(self.index.method(qualname, "run"))
@@ -301,8 +393,3 @@ class TaskFinder:
             doc="",
             is_async=False,
         )
-
-
-def is_true(value: Value | None) -> bool:
-    """Whether a value is literally true."""
-    return isinstance(value, Const) and value.value is True

@@ -2,15 +2,13 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-from offcanvas.audit.facts import ModuleFacts, Params, imported_names, params_of
+from offcanvas.audit.facts import ModuleFacts, Params
+from offcanvas.audit.facts_read import imported_names, params_of
 from offcanvas.audit.tasks import Task
-
-if TYPE_CHECKING:
-    from offcanvas.audit.project import Project
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _LOOPS: Final = (ast.For, ast.AsyncFor, ast.While)
@@ -43,7 +41,10 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
 
 @dataclass(eq=False)
 class Function:
-    """A function of this file. `task` is set when it is one; `outer` is the function around it."""
+    """A function of this file. `task` is set when it is one; `outer` is the function around it.
+
+    part_of: the class task whose `run()` leads to this method.
+    """
 
     node: FunctionNode
     qualname: str
@@ -51,6 +52,7 @@ class Function:
     owner: str | None
     params: Params
     task: Task | None
+    part_of: Task | None = None
     bindings: dict[str, list["Binding"]] = field(default_factory=dict)
     imports: dict[str, str] = field(default_factory=dict)
 
@@ -97,17 +99,23 @@ _Context: TypeAlias = tuple[Function | None, str, str | None]
 
 
 class Tree:
-    """A parsed file of a project, before any name in it is resolved."""
+    """A parsed file of a project, before any name in it is resolved.
+
+    tasks: the project's tasks by (path, qualified name of their function). parts: the same for the
+    methods that a class task leads to.
+    """
 
     def __init__(
         self,
-        project: "Project",
         facts: ModuleFacts,
         source: bytes,
         tree: ast.Module,
+        tasks: Mapping[tuple[str, str], Task],
+        parts: Mapping[tuple[str, str], Task],
         exact: bool = True,
     ) -> None:
-        self.project = project
+        self._tasks = tasks
+        self._parts = parts
         self.facts = facts
         self.source = source
         self.tree = tree
@@ -149,8 +157,9 @@ class Tree:
         function, scope, owner = context
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             qualname = f"{scope}.{node.name}" if scope else node.name
-            task = self.project.tasks_by_place.get((self.path, qualname))
-            inner = Function(node, qualname, function, owner, params_of(node.args), task)
+            task = self._tasks.get((self.path, qualname))
+            part = self._parts.get((self.path, qualname))
+            inner = Function(node, qualname, function, owner, params_of(node.args), task, part)
             self.functions.append(inner)
             self._function_at[node] = inner
             self._bind(function, node.name, Binding("unknown", None, node))
@@ -259,8 +268,8 @@ class Tree:
         """The task whose body a node runs in, nested functions included."""
         function = self.function(node)
         while function is not None:
-            if function.task is not None:
-                return function.task
+            if function.task is not None or function.part_of is not None:
+                return function.task or function.part_of
             function = function.outer
         return None
 
@@ -277,7 +286,7 @@ class Tree:
         return text if len(text) <= 60 else text[:57] + "..."
 
     def bindings(self, name: str, at: ast.AST) -> list[Binding] | None:
-        """What a bare name is bound to where `at` stands; None when it is no variable there."""
+        """What a bare name is bound to where `at` stands; None when it is not a variable there."""
         function = self.function(at)
         while function is not None:
             if name in function.bindings:

@@ -83,21 +83,56 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """What stands under a key: `registry["celery"]`, `app.tasks[Print.name]`."""
+
+    base: "Value"
+    key: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    """A lambda, by what it gives back."""
+
+    body: "Value"
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """Arithmetic that is not on literals alone: `60 * int(MINUTES)`; `FIRST | SECOND`."""
+
+    work: str
+    """The operator: "+", "-", "*", "/", "//" or "|"."""
+    left: "Value"
+    right: "Value"
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
-    """Anything else: a comprehension, a subscript, a lambda. `start` begins an f-string."""
+    """Anything else: a comprehension, a slice. `start` begins an f-string."""
 
     kind: str
     start: str = ""
 
 
-Value: TypeAlias = Const | Name | Member | Call | Seq | Dict | Either | Opaque
+Value: TypeAlias = (
+    Const | Name | Member | Call | Seq | Dict | Either | Item | Lambda | Worked | Opaque
+)
 
-_ARITHMETIC: Final[Mapping[type[ast.operator], Callable[[float, float], float]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+}
+_SIGNS: Final[Mapping[type[ast.operator], str]] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.BitOr: "|",
 }
 # Tuples, because `A | B` is built anew each time, and millions of expressions come by here.
 _DISPLAYS: Final = (ast.List, ast.Tuple, ast.Set)
@@ -137,6 +172,12 @@ def value_of(node: ast.expr, depth: int = 8) -> Value:
         return Either(tuple(value_of(v, depth - 1) for v in node.values))
     if isinstance(node, _OPERATIONS):
         return _arithmetic(node, depth)
+    if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
+        return Item(value_of(node.value, depth - 1), value_of(node.slice, depth - 1))
+    if isinstance(node, ast.Lambda):
+        return Lambda(value_of(node.body, depth - 1))
+    if isinstance(node, ast.NamedExpr):
+        return value_of(node.value, depth - 1)
     if isinstance(node, ast.JoinedStr) and node.values:
         first = node.values[0]
         start = first.value if isinstance(first, ast.Constant) else ""
@@ -154,22 +195,52 @@ def _arithmetic(node: ast.UnaryOp | ast.BinOp, depth: int) -> Value:
                 return Const(not operand.value)
         return Opaque("UnaryOp")
     left, right = value_of(node.left, depth - 1), value_of(node.right, depth - 1)
-    work = _ARITHMETIC.get(type(node.op))
-    if (
-        work is not None
-        and isinstance(left, Const)
-        and isinstance(right, Const)
-        and isinstance(left.value, int | float)
-        and isinstance(right.value, int | float)
-        and not (isinstance(node.op, ast.Div | ast.FloorDiv) and right.value == 0)
-    ):
-        try:
-            return Const(work(left.value, right.value))
-        except OverflowError:  # an integer of more than 300 digits times a float
-            return Opaque("BinOp")
-    if isinstance(node.op, ast.Add) and isinstance(left, Seq) and isinstance(right, Seq):
+    sign = _SIGNS.get(type(node.op))
+    if sign is None:
+        return Opaque("BinOp")
+    if sign == "+" and isinstance(left, Seq) and isinstance(right, Seq):
         return Seq(left.items + right.items)
-    return Opaque("BinOp")
+    return worked(sign, left, right)
+
+
+def worked(sign: str, left: Value, right: Value) -> Value:
+    """The result of arithmetic on two values: a literal when both are numbers."""
+    if not (isinstance(left, Const) and isinstance(right, Const)):
+        # Only what may become known later is kept: `60 * MINUTES`.
+        unknown = isinstance(left, Opaque) or isinstance(right, Opaque)
+        return Opaque("BinOp") if unknown else Worked(sign, left, right)
+    a, b, work = left.value, right.value, ARITHMETIC.get(sign)
+    if work is None or not (isinstance(a, int | float) and isinstance(b, int | float)):
+        return Opaque("BinOp")
+    try:
+        return Const(work(a, b))
+    except (OverflowError, ZeroDivisionError):  # 300 digits times a float, or 1 / 0
+        return Opaque("BinOp")
+
+
+def calls_in(value: Value) -> Iterator[Call]:
+    """Every call in a value, outermost first."""
+    inner: tuple[Value | None, ...] = ()
+    if isinstance(value, Call):
+        yield value
+        inner = (value.func, *value.args, *(v for _, v in value.keywords))
+    elif isinstance(value, Member):
+        inner = (value.base,)
+    elif isinstance(value, Seq):
+        inner = value.items
+    elif isinstance(value, Dict):
+        inner = tuple(v for _, v, _ in value.items)
+    elif isinstance(value, Either):
+        inner = value.options
+    elif isinstance(value, Item):
+        inner = (value.base, value.key)
+    elif isinstance(value, Lambda):
+        inner = (value.body,)
+    elif isinstance(value, Worked):
+        inner = (value.left, value.right)
+    for one in inner:
+        if one is not None:
+            yield from calls_in(one)
 
 
 def dotted_name(node: ast.expr) -> str | None:

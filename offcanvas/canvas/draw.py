@@ -22,6 +22,7 @@ from offcanvas.canvas.nodes import (
     Task,
     kind,
 )
+from offcanvas.printable import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,12 +31,17 @@ if TYPE_CHECKING:
 WIDTH = 6
 _TEXT = 32
 _HIDDEN = frozenset(
-    {"task_id", "root_id", "parent_id", "group_id", "group_index", "link", "link_error", "stamps"}
+    {"task_id", "root_id", "parent_id", "group_id", "group_index"}
+    | {"link", "link_error", "sent_beside", "stamps"}
 )
 
 
 def label(node: Node) -> str:
     """One line for ``node`` itself: ``orders.charge(5, currency='EUR')``, ``group of 3``."""
+    return escaped(_label(node))
+
+
+def _label(node: Node) -> str:
     match node:
         case Task(name=name):
             return f"{name}({_call(node)})"
@@ -64,7 +70,7 @@ def notes(node: Node) -> str:
     ]
     words += [f"{name}={_short(value)}" for name, value in node.options.extra]
     words += [f"stamp {name}={_short(value)}" for name, value in node.options.stamps]
-    return ", ".join(words)
+    return escaped(", ".join(words))
 
 
 def _call(task: Task) -> str:
@@ -90,7 +96,7 @@ def cut(members: Sequence[Node]) -> tuple[Sequence[Node], str]:
     names = Counter(member.name if isinstance(member, Task) else kind(member) for member in rest)
     what = ", ".join(f"{number:,} x {name}" for name, number in names.most_common(3))
     more = "" if len(names) <= 3 else " and others"
-    return members[: WIDTH - 1], f"{len(rest):,} more: {what}{more}"
+    return members[: WIDTH - 1], escaped(f"{len(rest):,} more: {what}{more}")
 
 
 def tree(node: Node) -> str:
@@ -212,7 +218,7 @@ class _Chart:
 
     def _box(self, lines: Sequence[str], depth: int) -> str:
         box = f"n{self._next()}"
-        self._line(f'{box}["{_escape("<br/>".join(lines))}"]', depth)
+        self._line(f'{box}["{"<br/>".join(map(_escape, lines))}"]', depth)
         return box
 
     def _next(self) -> int:
@@ -230,4 +236,5 @@ def _lines(node: Node) -> list[str]:
 
 def _escape(text: str) -> str:
     # Mermaid reads quotes and hashes in labels; entities are its own way to write them.
-    return text.replace("#", "#35;").replace('"', "#quot;").replace("`", "#96;")
+    text = text.replace("#", "#35;").replace('"', "#quot;").replace("`", "#96;")
+    return text.replace("<", "#lt;").replace(">", "#gt;")

@@ -30,7 +30,9 @@ from offcanvas.canvas.nodes import (
 from offcanvas.errors import BadCanvas
 
 _SCALARS = frozenset({str, int, float, bool, type(None), bytes})
-_OWN_FORM = frozenset({"countdown", "eta", "expires", "link", "link_error", "stamps", "extra"})
+_OWN_FORM = frozenset(
+    {"countdown", "eta", "expires", "link", "link_error", "sent_beside", "stamps", "extra"}
+)
 _NAMED = frozenset(field.name for field in fields(Options)) - _OWN_FORM
 _TIMES = frozenset({"countdown", "eta", "expires"})
 _CALLBACKS = frozenset({"link", "link_error"})
@@ -206,7 +208,7 @@ def lift_options(given: Mapping[str, Any], where: str = "options") -> Options:
     """Options as ``Signature.options`` or the keywords of ``apply_async`` hold them.
 
     Raises:
-        BadCanvas: a callback that is not a signature.
+        BadCanvas: a callback that is not a signature, or a time that Celery does not take.
     """
     fields: dict[str, Any] = {}
     stamped = given.get("stamped_headers") or ()
@@ -220,22 +222,24 @@ def lift_options(given: Mapping[str, Any], where: str = "options") -> Options:
         elif name in _NAMED:
             fields[name] = option
         elif name in _TIMES:
-            fields[name] = _time(option)
+            fields[name] = _time(option, f"{where}.{name}")
         elif name in _CALLBACKS:
             fields[name] = _callbacks(option, f"{where}.{name}")
         else:
             extra.append((name, value(option)))
     if stamps:
-        fields["stamps"] = tuple(sorted(stamps))
+        fields["stamps"] = tuple(stamps)
     if extra:
         fields["extra"] = tuple(sorted(extra, key=lambda pair: pair[0]))
     return Options(**fields)
 
 
-def _time(option: object) -> object:
-    if isinstance(option, datetime):
-        return option.isoformat()
-    return option.total_seconds() if isinstance(option, timedelta) else option
+def _time(option: object, where: str) -> object:
+    if isinstance(option, timedelta):  # Celery raises a TypeError when it sends the task
+        raise BadCanvas(
+            f"{where}: Celery takes no timedelta here; give seconds, {option.total_seconds():g}"
+        )
+    return option.isoformat() if isinstance(option, datetime) else option
 
 
 def _callbacks(option: object, where: str) -> tuple[Node, ...]:

@@ -22,7 +22,7 @@ from offcanvas.canvas.nodes import (
     Task,
 )
 
-_OWN = frozenset({"link", "link_error", "stamps", "extra"})
+_OWN = frozenset({"link", "link_error", "stamps", "extra", "sent_beside"})
 _PLAIN = tuple(field.name for field in fields(Options) if field.name not in _OWN)
 
 

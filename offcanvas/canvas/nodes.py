@@ -64,8 +64,13 @@ class Options(_Brief):
     shadow: str | None = None
     retries: int | None = None
     replaced_task_nesting: int | None = None
+    #: Of a task whose class has an ``apply_async`` of its own: it was asked; False if it has then
+    #: not sent the task. None where it is still to be asked, or there is none.
+    sent_by_class: bool | None = None
+    #: What that class has sent besides, where nobody else takes it: begun with the task.
+    sent_beside: tuple[Node, ...] = ()
 
-    #: What ``sig.stamp(...)`` put in: header name and value, sorted by name.
+    #: What ``sig.stamp(...)`` put in: header name and value, in the order given.
     stamps: Pairs = ()
     link: tuple[Node, ...] = ()
     link_error: tuple[Node, ...] = ()

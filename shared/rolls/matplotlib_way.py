@@ -1,6 +1,6 @@
 """The way of plotting libraries to the same page, for the benchmark to compare with.
 
-Matplotlib is no dependency of the project; this module is imported only where it is installed.
+Matplotlib is not a dependency of the project; this module is imported only where it is installed.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -62,7 +63,13 @@ def _draft(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
     for number in count():
         draft = path.with_name(f".{path.name}.{number}.tmp")
         # Not the tempfile module: its files are private to the user, and rolls follow the umask.
-        with draft.open("ab") as file:
+        try:
+            opened = os.open(draft, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                continue  # somebody has put a link there, to have written what it leads to
+            raise
+        with os.fdopen(opened, "ab") as file:
             if not (_locked(file) and _is_still(draft, file)):
                 continue
             file.truncate(0)
@@ -83,8 +90,12 @@ def _locked(file: BinaryIO) -> bool:
 
 
 def _is_still(path: Path, file: BinaryIO) -> bool:
-    """Whether the file has this name; a writer that has just ended may have renamed it."""
+    """Whether the file has this name, and no other.
+
+    A writer that has just ended may have renamed it; and a second name may be somebody's file.
+    """
     try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        here = os.fstat(file.fileno())
+        return here.st_nlink == 1 and os.path.samestat(path.stat(), here)
     except FileNotFoundError:
         return False

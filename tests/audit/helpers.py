@@ -6,7 +6,7 @@ from textwrap import dedent
 from offcanvas.audit.finding import Finding
 from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
-from offcanvas.audit.rules import all_rules
+from offcanvas.audit.rules import all_rules, check_all
 
 
 def project(files: str | Mapping[str, str]) -> Project:
@@ -17,14 +17,14 @@ def project(files: str | Mapping[str, str]) -> Project:
 
 def module(source: str) -> Module:
     """The only file of a project."""
-    opened = project(source).open("tasks.py")
+    opened = Module.opened(project(source), "tasks.py")
     assert opened is not None
     return opened
 
 
 def audit(code: str, files: str | Mapping[str, str]) -> list[Finding]:
     """What one rule finds in a text (tasks.py) or in several files."""
-    return project(files).check([all_rules()[code]])
+    return check_all(project(files), [all_rules()[code]])
 
 
 def lines(findings: list[Finding]) -> list[int]:

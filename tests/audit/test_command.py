@@ -104,12 +104,12 @@ def test_a_second_run_remembers_and_notices_changes(shop: Path, capsys: Capture)
     [
         (["--select", "CEL999"], "no rule starts with 'CEL999'"),
         (["--ignore", "nonsense"], "no rule starts with 'nonsense'"),
-        (["--severity", "dire"], "'dire' is no severity"),
-        (["--format", "pdf"], "'pdf' is no format"),
+        (["--severity", "dire"], "'dire' is not a severity"),
+        (["--format", "pdf"], "unknown format 'pdf'"),
         (["--explain", "CEL20"], "did you mean CEL20"),
         (["--baseline", "nowhere.json"], "nowhere.json cannot be read"),
         (["--against", "HEAD"], "--against HEAD: "),
-        (["--against", "--upload-pack=x"], "is no git ref"),
+        (["--against", "--upload-pack=x"], "is not a git ref"),
         (["--output", "/nowhere/at/all.txt"], "cannot be written"),
     ],
 )
@@ -126,10 +126,10 @@ def test_misuse(shop: Path, capsys: Capture, arguments: list[str], said: str) ->
     ("text", "said"),
     [
         ("[tool.offcanvas.audit]\nselekt = []\n", "unknown key 'selekt' (did you mean select?)"),
-        ("[tool.offcanvas.audit]\nselect = 'CEL206'\n", "select has to be a list of strings"),
+        ("[tool.offcanvas.audit]\nselect = 206\n", "select has to be a list of strings"),
         ("[tool.offcanvas.audit]\nignore = ['CEL9']\n", "[tool.offcanvas.audit]: ignore: no rule"),
         ("[tool.offcanvas.audit]\nstrict = 1\n", "strict has to be true or false"),
-        ("[tool.offcanvas.audit]\nseverity = 'x'\n", "'x' is no severity"),
+        ("[tool.offcanvas.audit]\nseverity = 'x'\n", "'x' is not a severity"),
         ("[tool.offcanvas]\naudit = 3\n", "has to be a table"),
         ("[tool.", "cannot be read"),
     ],
@@ -152,8 +152,8 @@ def test_a_missing_path(tmp_path: Path, capsys: Capture) -> None:
     [
         ('{"offcanvas-baseline": 99, "findings": {}}', "has version 99, this offcanvas reads 1"),
         ('{"offcanvas-baseline": 1, "findings": {"a": "b"}}', "is damaged"),
-        ('{"results": []}', "is no baseline of offcanvas"),
-        ("[", "is no JSON"),
+        ('{"results": []}', "is not a baseline of offcanvas"),
+        ("[", "is not JSON"),
     ],
 )
 def test_a_bad_baseline(shop: Path, capsys: Capture, text: str, said: str) -> None:
@@ -238,7 +238,28 @@ def test_a_report_is_written_whole_or_not_at_all(shop: Path, capsys: Capture) ->
     assert "CEL206" in target.read_text()
     assert target.stat().st_mode & 0o777 == 0o600
     assert (shop / "link.txt").is_symlink()
-    assert not [*shop.glob(".*.offcanvas")]
+    assert not [*shop.glob(".*.part")]
+
+
+@pytest.mark.parametrize("option", ["--output", "--write-baseline", "--fix"])
+def test_nothing_is_written_through_what_a_code_base_has_laid_out(
+    shop: Path, capsys: Capture, option: str
+) -> None:
+    victim = shop.parent / "bashrc"
+    victim.write_text(FAULTY)
+    written = "tasks.py" if option == "--fix" else "out"
+    (shop / "tasks.py").unlink()
+    (shop / f".{written}.offcanvas").symlink_to(victim)
+    (shop / f".{written}.part").symlink_to(victim)
+    (shop / written).symlink_to(victim)
+    (shop / "other.py").write_text(FAULTY)
+    where = [] if option == "--fix" else [shop / written]
+    ran = run(capsys, shop, "--select", "CEL206", option, *where)
+    assert ran.code == 2
+    assert "leads out of" in ran.err
+    assert ran.err.count("\n") == 1
+    assert victim.read_text() == FAULTY
+    assert (shop / written).is_symlink()
 
 
 # --- what is read and shown
@@ -373,6 +394,28 @@ def test_an_html_report_is_one_file(shop: Path, capsys: Capture) -> None:
     assert "CEL206" in targets
 
 
+def test_an_html_report_says_what_a_port_would_take(shop: Path, capsys: Capture) -> None:
+    """By the code that ports: one canvas can be ported, the other has a part to be written."""
+    (shop / "tasks.py").write_text(
+        FAULTY
+        + """
+from celery import chain
+
+def both(): return mail.s(1) | mail.si(2)
+
+def grown(rows):
+    steps = [mail.s(1)]
+    while rows:
+        steps.append(mail.si(rows.pop()))
+    return chain(*steps)
+"""
+    )
+    page = run(capsys, shop, "--format", "html").out
+    assert "1 of 2 functions that build or send canvases can be ported" in page
+    assert re.search(r"<code>both</code><td><b>works, with decisions</b>", page)
+    assert re.search(r"<code>grown</code><td><b>has parts to be written</b>.*PORT215", page)
+
+
 def test_a_markdown_report_draws_the_canvases(shop: Path, capsys: Capture) -> None:
     (shop / "tasks.py").write_text(FAULTY + "\nboth = mail.s(1) | mail.si(2)\n")
     out = run(capsys, shop, "--format", "markdown").out
@@ -392,3 +435,117 @@ def test_against_a_git_ref(shop: Path, capsys: Capture) -> None:
     assert run(capsys, shop, "--select", "CEL206", "--against", "HEAD").code == 1
     ran = run(capsys, shop, "--against", "elsewhere")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
+
+
+def test_what_is_no_python_file_is_refused(shop: Path, capsys: Capture) -> None:
+    other = shop / "hostname"
+    other.write_text("localhost\n")
+    for path in (other, Path(os.devnull)):
+        ran = run(capsys, path)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(
+            f"offcanvas: {path} is not a Python file; give a folder or a file"
+        )
+    other.write_text(f"#!/usr/bin/env python3\n{FAULTY}")
+    assert run(capsys, other).code == 1
+
+
+# --- lists with commas, and what the findings do not tell
+
+MANY = """
+from celery import chord, group, shared_task
+from django.db import models
+
+class Stall(models.Model): ...
+
+@shared_task
+def clean(ids): ...
+
+@shared_task
+def close(results): ...
+
+def end(parallel, work):
+    chord([clean.si(s) for s in Stall.objects.filter(open=False)])(close.s())
+    group(work).delay()
+    clean.delay(1, countdown=3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "codes"),
+    [
+        (["--select", "CEL402,CEL206"], {"CEL402", "CEL206"}),
+        (["--select", "CEL402, cel206", "--ignore", "CEL4"], {"CEL206"}),
+        (["--select", "CEL4,CEL206", "--ignore", "CEL404,CEL402"], {"CEL206"}),
+        (["--select", "CEL402", "--select", "CEL206"], {"CEL402", "CEL206"}),
+    ],
+)
+def test_lists_with_commas(
+    shop: Path, capsys: Capture, arguments: list[str], codes: set[str]
+) -> None:
+    (shop / "tasks.py").write_text(MANY)
+    ran = run(capsys, shop, *arguments)
+    assert set(re.findall(r":\d+: (CEL[0-9]+) ", ran.out)) == codes
+
+
+def test_lists_with_commas_in_pyproject(shop: Path, capsys: Capture) -> None:
+    (shop / "tasks.py").write_text(MANY)
+    (shop / "pyproject.toml").write_text(
+        '[tool.offcanvas.audit]\nselect = "CEL402,CEL206"\nignore = ["CEL206,CEL5"]\n'
+    )
+    assert set(re.findall(r":\d+: (CEL[0-9]+) ", run(capsys, shop).out)) == {"CEL402"}
+
+
+def test_an_unknown_code_in_a_list_says_which_exist(shop: Path, capsys: Capture) -> None:
+    ran = run(capsys, shop, "--select", "CEL402,CEL9")
+    assert ran.code == 2
+    assert "no rule starts with 'CEL9'" in ran.err
+    assert "there are CEL000, CEL101" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_alone_it_reads_the_current_folder(
+    shop: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop)
+    assert "tasks.py:9:1: CEL206" in run(capsys).out
+
+
+FORMATS_THAT_TELL = ["text", "json", "sarif", "github", "markdown", "html"]
+
+
+@pytest.mark.parametrize("format_", FORMATS_THAT_TELL)
+def test_what_the_findings_do_not_tell(shop: Path, capsys: Capture, format_: str) -> None:
+    (shop / "tasks.py").write_text(MANY)
+    ran = run(capsys, shop, "--format", format_, "--severity", "high")
+    assert ran.code == 1
+    assert "below the level shown (CEL000, CEL104, CEL203, CEL402, CEL404)" in ran.out
+    assert "1 canvas has members that the source does not tell" in ran.out
+    assert "no Celery app was found" in ran.out
+    everything = run(capsys, shop, "--format", format_, "--severity", "porting")
+    assert "below the level shown" not in everything.out
+    if format_ == "text":
+        assert ran.out.splitlines()[-1].startswith("1 file (")
+
+
+def test_a_project_without_a_task_that_imports_celery_is_not_clean(
+    shop: Path, capsys: Capture
+) -> None:
+    (shop / "tasks.py").write_text("from celery import Celery\napp = Celery('shop')\n")
+    ran = run(capsys, shop, "--ignore", "CEL5")
+    assert ran.code == 1
+    assert "imports Celery and no task was found" in ran.out
+    (shop / "tasks.py").write_text("import itertools\n")
+    ran = run(capsys, shop)
+    assert (ran.code, ran.out.count("\n")) == (0, 1)
+
+
+def test_functions_that_may_be_tasks_are_not_clean(shop: Path, capsys: Capture) -> None:
+    (shop / "tasks.py").write_text(
+        "import celery\nfrom plain import board\n\n@board.task\ndef grind(lot): ...\n\n"
+        "@celery.shared_task(time_limit=9)\ndef ring(): ...\n"
+    )
+    ran = run(capsys, shop)
+    assert ran.code == 1
+    assert "1 function may be tasks and cannot be told" in ran.out
+    assert "(tasks.py:5: grind)" in ran.out

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from offcanvas.audit.cache import digest
 from offcanvas.audit.finding import Edit, Finding, Severity
 from offcanvas.audit.fix import apply, as_diff, cured
 
@@ -40,3 +41,12 @@ def test_a_cure_that_breaks_the_file_is_not_written(tmp_path: Path) -> None:
     assert apply(changes, tmp_path) == 0
     assert (tmp_path / "a.py").read_text() == "f(1)\n"
     assert changes.notes[0].startswith("a.py: left alone: ")
+
+
+def test_a_file_that_has_changed_since_it_was_read_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("import os\nf(1)\n")
+    seen = {"a.py": digest(b"f(1)\n")}
+    changes = cured([finding(Edit(1, 0, 1, 4, "g()"))], tmp_path, seen)
+    assert apply(changes, tmp_path) == 0
+    assert (tmp_path / "a.py").read_text() == "import os\nf(1)\n"
+    assert changes.notes == ["a.py: left alone: it has changed since it was read; run once more"]

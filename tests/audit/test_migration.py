@@ -3,7 +3,7 @@
 import pytest
 
 from offcanvas.audit.inventory import draw
-from offcanvas.audit.migration import MEDIUM, SMALL, THRESHOLDS, effort, plan
+from offcanvas.audit.migration import MEDIUM, SMALL, THRESHOLDS, advise, effort
 from offcanvas.audit.rules import all_rules
 from offcanvas.audit.scan import Answer, take_answer
 from tests.audit.helpers import module, project
@@ -34,7 +34,7 @@ def answer(source: str) -> Answer:
 
 
 def test_without_a_canvas_the_advice_is_to_stay() -> None:
-    move = plan(answer("a.delay(1)\n"), ())
+    move = advise(answer("a.delay(1)\n"), ())
     assert len(move.stay) == 1
     assert "stay on Celery" in move.stay[0]
     assert move.steps == ()
@@ -42,7 +42,7 @@ def test_without_a_canvas_the_advice_is_to_stay() -> None:
 
 def test_dangers_come_first_and_large_canvases_last() -> None:
     said = answer("a.delay(1, queue='x')\nchain(a.s(), a.s())\ngroup(unknown)\n")
-    move = plan(said, said.findings)
+    move = advise(said, said.findings)
     assert [step.title.split()[0] for step in move.steps] == ["Cure", "Move", "Redesign"]
     assert move.steps[0].members == ("tasks.py:4 CEL206",)
     assert [(h.path, h.heat) for h in move.hot_spots] == [("tasks.py", 10)]

@@ -71,7 +71,7 @@ def test_imports_inside_of_functions_and_circles() -> None:
         "three.py": "from one import thing\n"
         "def f():\n    from celery import chain as c\n    c()\n    thing()\n",
     }
-    opened = project(sources).open("three.py")
+    opened = Module.opened(project(sources), "three.py")
     assert opened is not None
     names = [opened.name(c.func) for c in opened.walk(ast.Call)]
     assert names[0] == "celery.chain"

@@ -1,10 +1,15 @@
 """Canvases as far as the source tells them."""
 
+from textwrap import dedent
+
 import pytest
 
-from offcanvas.audit.drawing import outline_tree
-from offcanvas.audit.inventory import draw, take_stock
-from tests.audit.helpers import module
+from offcanvas.audit.drawing import diagram, outline_tree
+from offcanvas.audit.inventory import CanvasPlace, draw, take_stock
+from offcanvas.audit.migration import effort
+from offcanvas.audit.module import Module
+from offcanvas.audit.verdict import verdicts
+from tests.audit.helpers import module, project
 
 TASKS = """
 from celery import chain, chord, group, shared_task, signature
@@ -58,7 +63,7 @@ def f(items, more):
     work(done)
 """
     assert trees(source) == [
-        "chord\n  tasks.a\n  b (for each)\n  then chain\n    tasks.a (immutable)\n    b"
+        "chord\n  tasks.a\n  b (for each)\n  then chain\n    tasks.a (immutable)\n    b (perhaps)"
     ]
 
 
@@ -118,3 +123,159 @@ def test_a_list_that_begins_as_none() -> None:
         """
     ).canvases
     assert [part.kind for part in outline.parts] == ["task", "task"]
+
+
+@pytest.mark.parametrize(
+    ("body", "tree"),
+    [
+        # lists from helpers
+        (
+            """
+            def made(x):
+                parts = []
+                for i in x:
+                    parts.append(a.s(i))
+                return parts
+            def f(x): chord(made(x))(b.s())
+            """,
+            "chord\n  tasks.a (for each)\n  then b",
+        ),
+        (
+            """
+            def made(x):
+                for i in x:
+                    yield a.s(i)
+                if x:
+                    yield b.s(1)
+            def f(x):
+                parts = list(made(x))
+                group(*parts).delay()
+            """,
+            "group\n  tasks.a (for each)\n  b (perhaps)",
+        ),
+        (
+            """
+            def made(x):
+                if not x:
+                    return []
+                return [a.s(i) for i in x]
+            def f(x): group(made(x) + [b.s(1)]).delay()
+            """,
+            "group\n  tasks.a (for each)\n  b",
+        ),
+        (
+            """
+            class Work:
+                def parts(self, x):
+                    return [a.s(1), b.s(x)]
+                def go(self, x):
+                    chain(*self.parts(x)).delay()
+            """,
+            "chain\n  tasks.a\n  b",
+        ),
+        ("def f(x): group(map(a.s, x)).delay()", "group\n  tasks.a (for each)"),
+        ("def f(x): group(map(lambda i: b.si(i), x))()", "group\n  b (for each, immutable)"),
+        # a list that becomes its canvas
+        (
+            """
+            def f(x):
+                jobs = [a.s(i) for i in x]
+                jobs = group(jobs)
+                jobs.delay()
+            """,
+            "group\n  tasks.a (for each)",
+        ),
+        (
+            """
+            def f(x):
+                jobs = []
+                jobs.append(a.s(1))
+                jobs.extend([b.s()])
+                jobs.insert(0, a.s(0))
+                jobs = chain(*jobs)
+                jobs()
+            """,
+            "chain\n  tasks.a\n  tasks.a\n  b",
+        ),
+        # names used again
+        (
+            """
+            def f(x):
+                jobs = []
+                job = a.s(1)
+                jobs.append(job)
+                job = b.s(2)
+                jobs.append(job)
+                group(jobs).delay()
+                jobs = []
+            """,
+            "group\n  tasks.a\n  b",
+        ),
+        (
+            """
+            def f(x):
+                jobs = [b.s(1)]
+                group(jobs).delay()
+                jobs = []
+                for i in x:
+                    job = a.s(i) if i else None
+                    jobs.append(job)
+            """,
+            "group\n  b",
+        ),
+        # builders chosen by a condition
+        (
+            """
+            def f(p, x):
+                if p:
+                    build = group
+                else:
+                    build = chain
+                build([a.si(i) for i in x]).delay()
+            """,
+            "? chain or group, chosen when it runs\n  tasks.a (for each, immutable)",
+        ),
+        (
+            "def f(p): {True: group, False: chain}[p](a.s(1), b.s()).delay()",
+            "? chain or group, chosen when it runs\n  tasks.a\n  b",
+        ),
+        (
+            """
+            def f(p):
+                first = a.s(1) if p else b.s(1)
+                chain(first, b.s()).delay()
+            """,
+            "chain\n  ? one of several, chosen when it runs\n    tasks.a\n    b\n  b",
+        ),
+    ],
+)
+def test_members_that_have_to_be_followed(body: str, tree: str) -> None:
+    assert trees(dedent(body)) == [tree]
+
+
+def test_members_from_a_helper_in_another_file_stand_where_they_are_called() -> None:
+    files = {
+        "shop/__init__.py": "",
+        "shop/tasks.py": TASKS,
+        "shop/parts.py": "from shop.tasks import a\n\n\n\ndef parts(x):\n"
+        "    return [a.s(i) for i in x]\n",
+        "shop/go.py": "from celery import chord\nfrom shop import parts\nfrom shop.tasks import b\n"
+        "chord(parts.parts(3))(b.s())\n",
+    }
+    opened = Module.opened(project(files), "shop/go.py")
+    assert opened is not None
+    (canvas,) = opened.canvases
+    assert [(p.name, p.line, p.repeated) for p in canvas.parts] == [("shop.tasks.a", 4, True)]
+
+
+def test_a_choice_is_a_place_to_decide() -> None:
+    source = TASKS + "def f(p, x): (group if p else chain)(a.si(i) for i in x).delay()\n"
+    (canvas,) = module(source).canvases
+    drawn = draw(canvas)
+    assert canvas.is_canvas
+    assert [v.word for v in verdicts(CanvasPlace("t.py", 1, "", "", drawn)).values()] == [
+        "decide",
+        "decide",
+    ]
+    assert "chosen when it runs" in diagram(drawn)
+    assert effort(drawn).size == "large"

@@ -51,8 +51,8 @@ def test_a_canvas_is_drawn_without_an_import() -> None:
     ("target", "said"),
     [
         ("tasks.py:1", "there are some at 11"),
-        ("gone.py:1", "is no file"),
-        ("tasks.py:x", "is no place"),
+        ("gone.py:1", "is not a file"),
+        ("tasks.py:x", "is not a place"),
     ],
 )
 def test_misuse(target: str, said: str) -> None:

@@ -1,3 +1,4 @@
+import pytest
 from celery.app import defaults
 
 from offcanvas.audit.celery_options import OLD_NAMES, SETTINGS
@@ -115,3 +116,58 @@ def test_a_settings_class_behind_a_variable_with_its_bases() -> None:
     assert settings.is_on("task_acks_late")
     assert len(settings.all("task_acks_late")) == 1
     assert [s.line for s in settings.all("broker_url")] == [9, 12]
+
+
+HELD = """
+class Holder:
+    def __init__(self):
+        self.app = Celery('x', broker='amqp://x')
+    def late(self):
+        LATE
+"""
+ITEM = "apps = {'a': Celery('x', broker='amqp://x')}\napps['a']"
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        "class Loud(Celery): ...\na = Loud('x', broker='amqp://x')\na.conf.task_acks_late = True",
+        "app = Celery('x', broker='amqp://x', changes={'task_acks_late': True})",
+        f"{ITEM}.conf.task_acks_late = True",
+        f"{ITEM}.conf.update(task_acks_late=True)",
+        HELD.replace("LATE", "self.app.conf.task_acks_late = True"),
+        HELD.replace("LATE", "self.app.conf.update({'task_acks_late': True})"),
+        """
+def make():
+    app = Celery('x', broker='amqp://x')
+    app.conf['task_acks_late'] = True
+    return app
+""",
+        """
+from tenants import App
+app = App('x')
+app.config_from_object('x')
+app.conf.broker_url = 'amqp://x'
+app.conf.setdefault('task_acks_late', True)
+""",
+    ],
+)
+def test_settings_of_apps_wherever_they_are_kept(app: str) -> None:
+    settings = project("from celery import Celery\n" + app + "\n").settings
+    assert settings.is_on("task_acks_late")
+    assert settings.literal("broker_url") == "amqp://x"
+    assert len(settings.written) == 2
+
+
+def test_a_namespace_with_an_underscore_and_one_of_the_constructor() -> None:
+    for made in (
+        "app = Celery('x')\napp.config_from_object('django.conf:settings', namespace='WORK_')",
+        "SPACE = 'WORK'\napp = Celery('x', config_source='django.conf:settings', namespace=SPACE)",
+    ):
+        files = {
+            "wood/__init__.py": "",
+            "wood/celery.py": f"from celery import Celery\n{made}\n",
+            "wood/settings.py": "WORK_TASK_ACKS_LATE = True\nWORK_IGNORE_RESULTS = 1\n",
+        }
+        keys = [(s.key, s.written) for s in project(files).settings.written]
+        assert keys == [("task_acks_late", "WORK_TASK_ACKS_LATE"), (None, "WORK_IGNORE_RESULTS")]

@@ -5,7 +5,9 @@ import ast
 import pytest
 
 from offcanvas.audit import modern
-from offcanvas.audit.syntax import UnreadableError, parse
+from offcanvas.audit.rules import all_rules
+from offcanvas.audit.scan import scan
+from offcanvas.audit.syntax import DEEPEST, UnreadableError, parse
 
 NEWER = {
     "except A, B:": "try:\n    pass\nexcept A, B:\n    pass\n",
@@ -71,3 +73,27 @@ def test_other_encodings_are_read() -> None:
     tree = parse("# -*- coding: latin-1 -*-\nx = 'é'\n".encode("latin-1"))
     assert "é" in ast.unparse(tree)
     assert parse("\ufeffx = 1\n".encode()).body[0].lineno == 1
+
+
+HEAD = "from celery import shared_task\n\n@shared_task\ndef f():\n    "
+NESTED = {
+    "a sum": ("x = ", "1 + ", "1"),
+    "a chain of calls": ("x = f", "()", ""),
+    "signatures": ("x = f.s(1)", " | f.s(2)", ""),
+    "subscripts": ("x = y", "[0]", ""),
+    "elif": ("if a:\n        f.delay()\n", "    elif b:\n        f.delay()\n", ""),
+    "conditions": ("x = ", "1 if a else ", "2"),
+    "functions": ("x = ", "lambda: ", "f.delay()"),
+    "signs": ("x = ", "-", "1"),
+}
+
+
+@pytest.mark.parametrize(("start", "level", "end"), NESTED.values(), ids=NESTED)
+def test_deep_code_is_audited_and_deeper_code_is_said_not_to_be_read(tmp_path, start, level, end):
+    rules = list(all_rules().values())
+    deep, deeper = tmp_path / "deep.py", tmp_path / "deeper.py"
+    deep.write_text(HEAD + start + level * (DEEPEST - 20) + end + "\n", encoding="utf-8")
+    deeper.write_text(HEAD + start + level * DEEPEST + end + "\n", encoding="utf-8")
+    assert [task.name for task in scan(deep, rules).tasks] == ["deep.f"]
+    ((path, said),) = scan(deeper, rules).unreadable
+    assert (path, said) == ("deeper.py", f"nested more than {DEEPEST} levels deep")

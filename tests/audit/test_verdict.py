@@ -1,5 +1,6 @@
 from offcanvas.audit.inventory import Drawn, draw, take_stock
 from offcanvas.audit.verdict import Verdict, tables, verdict, verdicts
+from offcanvas.engines.features import Feature
 from offcanvas.engines.support import differs, lowered, total, unsupported
 from tests.audit.helpers import module
 
@@ -18,9 +19,9 @@ def drawn(expression: str) -> Drawn:
 def test_the_worst_part_decides() -> None:
     table = total(
         {
-            "node: chord": differs("the body runs at once"),
-            "node: starmap": unsupported("write a loop"),
-            "node: group": lowered("gathered"),
+            Feature.NODE_CHORD: differs("the body runs at once"),
+            Feature.NODE_STARMAP: unsupported("write a loop"),
+            Feature.NODE_GROUP: lowered("gathered"),
         }
     )
     assert verdict(drawn("one.s(1) | one.s()"), table) == Verdict(
@@ -40,9 +41,9 @@ def test_what_the_source_does_not_tell_is_to_be_decided() -> None:
 def test_options_of_members_and_of_the_send_count() -> None:
     table = total(
         {
-            "option: queue": unsupported("one queue"),
-            "option: extra": differs("no broker"),
-            "option: link_error": unsupported("no errbacks"),
+            Feature.OPTION_QUEUE: unsupported("one queue"),
+            Feature.OPTION_EXTRA: differs("no broker"),
+            Feature.OPTION_LINK_ERROR: unsupported("no errbacks"),
         }
     )
     for canvas in (
@@ -73,7 +74,7 @@ def one(self, x):
 """
     started, replaced = take_stock(module(source)).canvases
     assert (started.inside, replaced.inside) == ("canvases started inside", "self.replace")
-    table = total({"in a task: canvases started inside": differs("abandoned")})
+    table = total({Feature.TASK_STARTS_CANVAS: differs("abandoned")})
     assert verdict(started.canvas, table, started.inside).word == "differs"
     assert verdict(replaced.canvas, table, replaced.inside).word == "same"
 

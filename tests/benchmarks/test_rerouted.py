@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("engine", ["prefect", "temporal"])
+@pytest.mark.parametrize("engine", ["temporal", pytest.param("prefect", marks=pytest.mark.long)])
 def test_it_prints_a_row_for_each_canvas(engine: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.rerouted", engine, "--width", "3", "--rounds", "1"],

@@ -54,3 +54,11 @@ def sends():
 def sends_two():
     load.delay(1)
     alarm.delay(2)
+
+
+def leaves():
+    raise SystemExit(5)
+
+
+async def later():
+    return lone

@@ -66,6 +66,12 @@ def test_modules_of_the_current_directory_are_found(tmp_path):
         (["-A", "no_such_app", "tests.canvas.shop:lone"], "No module named 'no_such_app'"),
         (["tests.canvas.shop:flow", "--arg", "a", "--arg", "b"], "check --arg"),
         (["tests.canvas.shop:lone", "--arg", "a"], "it takes no --arg"),
+        (["tests.canvas.shop:leaves"], "calling it failed with SystemExit: 5"),
+        (["tests.canvas.shop:later"], "is a coroutine function; write a plain one that returns it"),
+        (["tests.canvas.shop:lone", "extra"], "unexpected extra argument(s) (extra) (--help tells"),
+        (["tests.canvas.shop:lone", "--nope"], "No such option: --nope"),
+        (["tests.canvas.shop:lone", "--format", "gif"], "'gif' is not one of"),
+        ([], "Missing argument 'TARGET'. (--help tells more)"),
         (["tests.canvas.shop:not_a_canvas"], "is a dict, neither a canvas nor"),
     ],
 )

@@ -78,9 +78,15 @@ def test_a_frozen_chord_keeps_the_body_once():
 
 def test_times_become_seconds_or_iso_text():
     eta = datetime(2026, 11, 22, tzinfo=UTC)
-    node = lift(load.s(1).set(eta=eta, expires=timedelta(minutes=1)))
+    node = lift(load.s(1).set(eta=eta, expires=60.0))
     assert node.options.eta == "2026-11-22T00:00:00+00:00"
     assert node.options.expires == 60.0
+
+
+@pytest.mark.parametrize("option", ["countdown", "expires", "eta"])
+def test_a_timedelta_is_refused_as_celery_refuses_it(option):
+    with pytest.raises(BadCanvas, match=rf"canvas\[0\]\.{option}: .*give seconds, 60$"):
+        lift(chain(load.s(1).set(**{option: timedelta(minutes=1)}), load.s(1)))
 
 
 def test_stamps_are_read_apart_from_options():

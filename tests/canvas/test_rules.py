@@ -13,7 +13,7 @@ from offcanvas.canvas.nodes import (
     Task,
     with_options,
 )
-from offcanvas.canvas.rules import (
+from offcanvas.canvas.planner import (
     Call,
     Deviation,
     Planner,

@@ -90,7 +90,7 @@ def test_a_delayed_message_does_not_occupy_a_worker(rabbit: Place, eventually) -
 
 def test_what_a_consumer_holds_that_does_not_answer_is_unknown(rabbit: Place) -> None:
     with connect().connection_for_read() as connection, connection.channel() as channel:
-        # A consumer that is no worker, and takes nothing: it must not be overlooked.
+        # A consumer that is not a worker, and takes nothing: it must not be overlooked.
         channel.basic_qos(0, 1, False)
         channel.basic_consume(QUEUE, callback=lambda _message: None)
         found = load(connect())

@@ -146,9 +146,165 @@ def test_ctrl_c_leaves_nothing_behind(task, tmp_path, environment):
     assert (process.returncode, output) == (130, "")
     assert errors.splitlines()[-1] == "offcanvas: stopped; its servers and workers are gone"
     assert "Traceback" not in errors
-    assert list((tmp_path / "tmp").glob("oc-*")) == []
+    assert list((tmp_path / "tmp").iterdir()) == []  # of multiprocessing and uv neither
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert str(tmp_path) not in running.stdout
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    "engine", ["memory", "celery", "temporal", pytest.param("prefect", marks=pytest.mark.long)]
+)
+def test_what_tasks_print_reaches_the_user_however_much_it_is(engine, tmp_path, environment):
+    (tmp_path / "mine.py").write_text(
+        "from celery import Celery, group\n"
+        "print('imported')\n"
+        "app = Celery('mine')\n"
+        "@app.task\n"
+        "def loud(size): print('x' * size)\n"
+        "def canvas(): return group(loud.s(30_000) for _ in range(9))\n"
+    )
+    for name in ELSEWHERE:
+        environment.pop(name)
+    ran = subprocess.run(
+        [*COMMAND, "run", "mine:canvas", "--on", engine],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert (ran.returncode, ran.stdout.splitlines()[-1]) == (0, f"[{', '.join(['null'] * 9)}]")
+    assert ran.stderr.count("x") >= 270_000
+
+
+BAD_OPTIONS = (
+    "from datetime import timedelta\n"
+    "from celery import Celery, chain, group\n"
+    "app = Celery('mine')\n"
+    "app.conf.update(task_queues=[], task_create_missing_queues=False)\n"
+    "@app.task\n"
+    "def one(*args): return 1\n"
+    "def bad(**options): return one.s() | one.s().set(**options)\n"
+    "def timed(): return bad(expires=timedelta(seconds=5))\n"
+    "def called(): return one.apply_async(countdown=timedelta(seconds=5))\n"
+    "def same_id(): return group(one.s().set(task_id='a'), one.s().set(task_id='a'))\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mine:timed"], "canvas[1].expires: Celery takes no timedelta here; give seconds, 5"),
+        (["mine:called"], "countdown: Celery takes no timedelta here; give seconds, 5"),
+        (["mine:bad", "--arg", "expires='soon'"], "chain[1]: mine.one cannot be sent: expires='so"),
+        (["mine:bad", "--arg", "eta='soon'"], "eta='soon' is not an ISO 8601 time"),
+        (["mine:bad", "--arg", "eta=5"], "eta=5 is not a time that Celery takes there"),
+        (["mine:bad", "--arg", "countdown='5'"], "countdown='5' is not a number of seconds"),
+        (["mine:bad", "--arg", "time_limit='5'"], "time_limit='5' is not a number of seconds"),
+        (["mine:bad", "--arg", "queue=gone"], "QueueNotFound"),
+        (["mine:bad", "--arg", "serializer=gone"], "SerializerNotInstalled"),
+        (["mine:bad", "--arg", "compression=gone"], "compression='gone' is registered nowhere"),
+        (["mine:same_id"], "group[0] and group[1] have the same task_id 'a'"),
+        (["mine:bad", "--arg", "queue=a", "--arg", "queue=b"], "queue is given twice"),
+        (["mine:bad", "--arg", "x=true"], "--arg x=true: Python writes True; for the text write"),
+        (["mine:bad", "--arg", "x=null"], "--arg x=null: Python writes None"),
+        (["mine:bad", "--arg", "x=[a"], "begins like a Python literal and is none"),
+        (["mine:one", "--timeout", "5", "--timeout", "6"], "--timeout is given more than once"),
+        (["-A", "mine", "-A", "mine", "mine:one"], "--app/-A is given more than once"),
+        (["-A", "mine:one", "mine:one"], "-A mine:one is the task mine.one, not a Celery app"),
+        (["-A", "mine:bad", "mine:one"], "-A mine:bad is of type function, not a Celery app"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_what_celery_would_not_send_is_one_line(command, arguments, says, offcanvas, tmp_path):
+    (tmp_path / "mine.py").write_text(BAD_OPTIONS)
+    ran = offcanvas(command, *arguments)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1), ran.stderr
+    assert says in ran.stderr
+    assert list((tmp_path / "tmp").glob("*")) == []
+
+
+def test_celery_is_not_compared_with_itself(offcanvas):
+    ran = offcanvas("check", "tests.check.shop:report", "--on", "celery")
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+    assert "--on celery: it is what engines are compared with" in ran.stderr
+
+
+def test_run_has_one_engine(offcanvas):
+    ran = offcanvas("run", "tests.check.shop:report", "--on", "memory", "--on", "celery")
+    assert (ran.returncode, ran.stderr) == (2, "offcanvas: --on is given more than once\n")
+
+
+@pytest.mark.servers
+def test_a_canvas_too_large_for_one_engine_is_compared_on_the_others(offcanvas, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import secrets\n"
+        "from celery import Celery\n"
+        "app = Celery('mine')\n"
+        "@app.task\n"
+        "def length(text): return len(text)\n"
+        "def big(): return length.s(secrets.token_hex(3_000_000))\n"
+    )
+    ran = offcanvas("check", "mine:big", "--on", "memory", "--on", "temporal")
+    assert ran.returncode == 1, ran.stderr
+    first, second, third = ran.stdout.splitlines()
+    assert first.startswith("celery    returns 6000000")
+    assert second == "memory    same"
+    assert third.startswith("temporal  refused: the canvas comes to ")
+
+
+SENDS = (
+    "from celery import Celery, Task, chain\n"
+    "app = Celery('mine')\n"
+    "class Raising(Task):\n"
+    "    def apply_async(self, *args, **options): raise ValueError('no credit')\n"
+    "class Waiting(Task):\n"
+    "    def apply_async(self, *args, **options):\n"
+    "        one.delay().get()\n"
+    "        return super().apply_async(*args, **options)\n"
+    "@app.task\n"
+    "def one(*args): return 1\n"
+    "@app.task(base=Raising)\n"
+    "def refused(): return 1\n"
+    "@app.task(base=Waiting)\n"
+    "def waits(*args): return 2\n"
+    "def first(): return chain(refused.s(), one.s())\n"
+)
+
+
+@pytest.mark.parametrize("target", ["mine:refused", "mine:first"])
+def test_a_class_that_refuses_to_send_its_task_is_one_line(target, offcanvas, tmp_path):
+    (tmp_path / "mine.py").write_text(SENDS)
+    for words in (["run"], ["preflight", "--to", "temporal"]):
+        ran = offcanvas(*words, target)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr == "offcanvas: the app's apply_async raises: ValueError: no credit\n"
+
+
+@pytest.mark.servers
+def test_what_an_engine_refuses_while_it_is_sent_is_a_verdict(offcanvas, tmp_path):
+    (tmp_path / "mine.py").write_text(SENDS)
+    ran = offcanvas("check", "mine:waits", "--on", "memory")
+    assert ran.returncode == 1, ran.stderr
+    assert "celery  returns 2" in ran.stdout
+    assert "memory  refused: the app's apply_async raises: RuntimeError" in ran.stdout
+
+
+@pytest.mark.parametrize("text", ["raise RuntimeError", "return 3", "return 'two\\nlines'"])
+def test_an_error_is_one_line_whatever_its_text(text, offcanvas, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from celery import Celery\n"
+        "app = Celery('mine')\n"
+        "class Odd(Exception):\n"
+        f"    def __str__(self): {text}\n"
+        "@app.task\n"
+        "def odd(): raise Odd('a', 1)\n"
+    )
+    ran = offcanvas("run", "mine:odd")
+    told = "Odd: two lines\n" if "two" in text else "Odd('a', 1)\n"
+    assert (ran.returncode, ran.stdout, ran.stderr.splitlines()[-1] + "\n") == (1, "", told)
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

@@ -4,8 +4,8 @@ from celery import chain, chord, group
 from celery.canvas import Signature
 
 from offcanvas.canvas.lift import lift
-from offcanvas.check.fresh import fresh
-from offcanvas.engines.memory_backend import memory_backend
+from offcanvas.celery_app.memory_backend import memory_backend
+from offcanvas.checking.fresh import fresh
 from tests.check.shop import app, double, total
 
 

@@ -3,8 +3,8 @@
 import pytest
 from celery import chain, chord
 
-from offcanvas.check.order import breaches
-from offcanvas.engines.prepare import prepare
+from offcanvas.celery_app.freezing import prepare
+from offcanvas.checking.order import breaches
 from tests.check.shop import app, double, listed
 
 
@@ -41,6 +41,13 @@ def test_a_body_waits_for_all_of_its_header():
 def test_a_step_waits_for_its_predecessor():
     early = [*IN_ORDER[:5], "began d", "ended d", "ended c"]
     assert breaches(plan(), entries(*early)) == ["d began before c had ended"]
+
+
+def test_attempts_that_a_task_leaves_behind_are_not_waited_for():
+    told = entries(*IN_ORDER[:4], "began c", "began b", "ended b", "ended c")
+    assert breaches(plan(), told) == ["c began before b had ended"]
+    told[3]["state"] = "SUCCESS"
+    assert breaches(plan(), told) == []
 
 
 def test_what_has_not_run_is_no_breach():

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from comparisons.decomposition import Decomposition
-from comparisons.meter import AfterWork, Usage
 from comparisons.plan import Plan, make_plan
 from comparisons.results import Bar, Comparison, Run, now
 from comparisons.verify import Check, Verdict
+from offcanvas.meter import AfterWork, Usage
 
 AGREES = Verdict((Check("answer", "total 53", "total 53"),))
 DISAGREES = Verdict((Check("answer", "total 53", "total <52>"),))

@@ -30,7 +30,7 @@ def test_engines_take_turns_and_none_always_follows_the_same() -> None:
     [
         ({"variants": "chain,chord"}, "--variants 'chord' is not known: choose from all_in_one"),
         ({"variants": ","}, "--variants is empty"),
-        ({"engines": "airflow"}, "--engines 'airflow' is not known"),
+        ({"engines": "dask"}, "--engines 'dask' is not known"),
         ({"workloads": "noop:0"}, "noop:N"),
         ({"workloads": "sleep"}, "--workloads 'sleep' is not known"),
         ({"workloads": " , "}, "--workloads is empty"),

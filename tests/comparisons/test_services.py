@@ -12,13 +12,13 @@ ENGINES = ("celery", "prefect", "temporal")
 
 
 def test_without_addresses_all_are_embedded() -> None:
-    assert [service.engine for service in embedded(Settings(), ENGINES)] == list(ENGINES)
-    assert [service.engine for service in embedded(Settings(), ("temporal",))] == ["temporal"]
+    assert [service.name for service in embedded(Settings(), ENGINES)] == list(ENGINES)
+    assert [service.name for service in embedded(Settings(), ("temporal",))] == ["temporal"]
 
 
 def test_a_named_service_is_not_started() -> None:
     settings = Settings(temporal_address="localhost:7233")
-    assert [service.engine for service in embedded(settings, ENGINES)] == ["celery", "prefect"]
+    assert [service.name for service in embedded(settings, ENGINES)] == ["celery", "prefect"]
 
 
 def test_a_broker_without_a_result_backend_is_half_a_setting() -> None:

@@ -5,10 +5,10 @@ import pytest
 from rich.console import Console
 
 from comparisons.export import as_json
-from comparisons.meter import Usage
 from comparisons.plan import ENGINES
 from comparisons.results import Comparison
 from comparisons.table import print_table
+from offcanvas.meter import Usage
 from tests.comparisons.samples import MAKESPANS, comparison, spoiled
 
 

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from comparisons.__main__ import app
 from comparisons.export import SCHEMA
-from comparisons.meter import tree
+from offcanvas.meter import tree
 from offcanvas.servers.base import free_port
 from shared.cli import run
 from shared.settings import Settings
@@ -177,16 +177,24 @@ def test_serve_prints_settings_that_work_and_ends_with_ctrl_c(temporary: Path) -
     ],
 )
 def test_a_server_that_does_not_come_up_is_told_with_its_log(
-    temporary: Path, tmp_path: Path, words: list[str]
+    temporary: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, words: list[str]
 ) -> None:
+    ends = tmp_path_factory.mktemp("ends")
+    (ends / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if 'offcanvas.servers.prefect_server' in sys.orig_argv:\n"
+        "    sys.stderr.write('it ends at once\\n')\n"
+        "    sys.stderr.flush()\n"
+        "    os._exit(3)\n"
+    )
     out = ["--out", str(tmp_path / "out")] if words[0] == "timing" else []
     done = subprocess.run(
         command(*words, *out), cwd=ROOT, capture_output=True, text=True, check=False,
-        env=environment(temporary, PREFECT_LOGGING_LEVEL="NOISY"),
+        env=environment(temporary, PYTHONPATH=str(ends)),
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    assert done.stderr.startswith("python -m comparisons: prefect ended with status ")
-    assert "NOISY" in done.stderr
+    assert done.stderr.startswith("python -m comparisons: prefect ended with status 3")
+    assert "it ends at once" in done.stderr
     assert list(temporary.iterdir()) == list(tmp_path.iterdir()) == []
 
 
@@ -197,7 +205,7 @@ DOWN = f"127.0.0.1:{free_port()}"
     ("words", "variables", "said"),
     [
         (["--variants", "chord"], {}, "--variants 'chord' is not known"),
-        (["--engines", "airflow"], {}, "--engines 'airflow' is not known"),
+        (["--engines", "dagster"], {}, "--engines 'dagster' is not known"),
         (["--workloads", "noop"], {}, "--workloads 'noop' is not known"),
         (["--repeat", "0"], {}, "--repeat 0"),
         (["--voters", "-1"], {}, "voters=-1"),

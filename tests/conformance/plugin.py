@@ -4,17 +4,22 @@ Celery's own fixtures make an app for each test, a worker for the session and a 
 plugin puts in their place:
 
 * the worker: the engine and its own worker, started once, with the app of `worker_app`;
-* each test's app is rerouted to it, through the same seam as `offcanvas.reroute`;
+* each test's app is rerouted to it, through the same seam as `offcanvas._reroute`;
 * `manager.inspect()` and `manager.wait_until_idle()`, which ask Celery workers through a broker:
-  a ping is a canvas of one task, and there is no queue to purge.
+  a ping is a canvas of one task, and idle is when everything that was started has ended.
 
 On `celery` nothing is put in the place of anything: this is the baseline.
 """
 
+import asyncio
+import contextlib
+import time
 from contextlib import contextmanager
 
 import pytest
 
+from offcanvas.engines.temporal.client import finish
+from offcanvas.errors import EngineError
 from tests.conformance import outcomes
 
 #: Seconds for one test. The slowest waits 150 s for things that must not happen.
@@ -30,6 +35,23 @@ class Borrowed:
 
     def close(self):
         """The session does."""
+
+
+def idle(target):
+    """Wait until all that was started has ended."""
+    walks = getattr(target, "_walks", None)
+    if walks is not None:
+        target._wait(asyncio.sleep(0))
+        while walks:
+            time.sleep(0.01)
+        return
+    opened, target._open = target._open, []
+    for one in opened:
+        with contextlib.suppress(EngineError):
+            if hasattr(target.calls, "finish"):
+                target.calls.finish(one, LIMIT)
+            else:
+                target.calls.wait(finish(target.calls.client, one))
 
 
 class Inspect:
@@ -74,24 +96,30 @@ class Conformance:
             return (yield)
         from celery.contrib.testing import manager, worker
 
-        from offcanvas.reroute import reroute
+        from offcanvas._reroute import reroute
         from tests.conformance.worker_app import app
 
-        with pytest.MonkeyPatch.context() as patch, reroute(app, to=self.on) as switch:
+        private = {"private": True} if self.on != "memory" else {}
+        with pytest.MonkeyPatch.context() as patch, reroute(app, to=self.on, **private) as switch:
             self._target = Borrowed(switch.target)
             patch.setattr(worker, "start_worker", _no_celery_worker)
             patch.setattr(manager.Manager, "inspect", lambda self, timeout=None: Inspect(self.app))
-            patch.setattr(manager.Manager, "wait_until_idle", lambda self: None)
+            patch.setattr(
+                manager.Manager, "wait_until_idle", lambda _self, **_given: idle(switch.target)
+            )
             return (yield)
 
     @pytest.fixture(autouse=True)
-    def _rerouted(self, celery_app):
+    def _rerouted(self, celery_app, celery_session_app):
         if self._target is None:
             yield
             return
-        from offcanvas.reroute import Rerouting
+        from offcanvas._reroute import Rerouting
 
-        with Rerouting(celery_app, self.on, self._target, (), False):
+        with (
+            Rerouting(celery_session_app, self.on, self._target, (), False),
+            Rerouting(celery_app, self.on, self._target, (), False),
+        ):
             yield
 
     def pytest_runtest_logreport(self, report):

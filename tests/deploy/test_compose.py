@@ -20,7 +20,10 @@ from tests.services import unavailable
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "tables"}
-WORKERS = {"celery-worker", "celery-beat", "flower", "prefect-worker", "temporal-worker"}
+WATCHES = {"celery-watch", "prefect-watch", "temporal-watch"}
+WORKERS = {
+    "celery-worker", "celery-beat", "flower", "prefect-worker", "temporal-worker", *WATCHES
+}  # fmt: skip
 # Temporal's UI image has neither a shell nor a probe; nothing waits for it.
 WITHOUT_PROBE = {"temporal-ui"}
 
@@ -36,6 +39,7 @@ def test_every_variable_is_a_setting_and_every_value_fits(compose: dict[str, Any
     fields = {name.upper() for name in Settings.model_fields}
     assert set(environment) <= fields
     addresses = {name for name in fields if name.endswith(("_URL", "_ADDRESS", "_BACKEND"))}
+    addresses -= {"AIRFLOW_API_URL"}  # not part of the stack, see docs/docker.md
     assert addresses <= set(environment), "an address that the stack does not set"
     settings = Settings(**{name.lower(): value for name, value in environment.items()})
     assert settings.celery_profile == "hardened"
@@ -58,7 +62,9 @@ def test_workers_share_the_settings_and_the_volume(compose: dict[str, Any]) -> N
 
 def test_every_server_has_a_health_check(compose: dict[str, Any]) -> None:
     servers = set(compose["services"]) - ONE_SHOT - WORKERS - WITHOUT_PROBE
-    assert servers == {"postgres", "redis", "rabbitmq", "temporal", "prefect"}
+    assert servers == {
+        "postgres", "redis", "rabbitmq", "temporal", "prefect", "prometheus", "grafana"
+    }  # fmt: skip
     for name in servers:
         assert compose["services"][name]["healthcheck"]["test"], name
 
@@ -66,7 +72,7 @@ def test_every_server_has_a_health_check(compose: dict[str, Any]) -> None:
 def test_every_image_is_pinned_to_a_patch_version(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         tag = service["image"].partition(":")[2]
-        assert re.match(r"\d+\.\d+(\.\d+)?(-|$)", tag), f"{name}: {service['image']}"
+        assert re.match(r"v?\d+\.\d+(\.\d+)?(-|$)", tag), f"{name}: {service['image']}"
 
 
 def test_the_prefect_server_is_the_version_of_the_client(compose: dict[str, Any]) -> None:
@@ -77,6 +83,22 @@ def test_ports_are_published_on_loopback_only(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name}: {port}"
+
+
+def test_prometheus_scrapes_services_of_the_stack_at_their_ports(compose: dict[str, Any]) -> None:
+    told = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+    asked = set()
+    for job in told["scrape_configs"]:
+        for target in job["static_configs"][0]["targets"]:
+            service, _, port = target.partition(":")
+            asked.add(service)
+            command = compose["services"][service].get("command", [])
+            if service in WATCHES:
+                assert command[-2:] == ["--port", port]
+            elif service.endswith("-worker"):
+                assert port == compose["x-settings"]["METRICS_PORT"]
+    assert asked == {*WATCHES, "celery-worker", "prefect-worker", "temporal-worker", "flower",
+                     "prefect"}  # fmt: skip
 
 
 def test_mounted_files_exist(compose: dict[str, Any]) -> None:

@@ -6,6 +6,9 @@ blanks between them: memory, temporal, prefect.
 Prints how many were run, which rows of the support table explain differences and how often, and
 every divergence that none explains, shrunk. Ends with 1 if there is one.
 
+``make differential BATCH=3`` has three members of a group run together on Temporal and Prefect,
+BATCH=auto as many as the time allows.
+
 OFFCANVAS_EXAMPLES is how many, OFFCANVAS_SEED repeats a run, and with OFFCANVAS_EXPLAINED set the
 five smallest examples of each row are printed as well.
 """
@@ -20,6 +23,8 @@ import warnings
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from offcanvas.engines.batches import batch_of_word
+from offcanvas.errors import UsageError
 from tests.differential import running
 from tests.differential.compare import ENGINES, compared, drawn, engines
 from tests.differential.reduce import reduced
@@ -43,6 +48,11 @@ def main():
             f"OFFCANVAS_SEED are whole numbers\n"
         )
         return 2
+    try:
+        batch = batch_of_word(os.environ.get("OFFCANVAS_BATCH") or "none", "BATCH=")
+    except UsageError as error:
+        sys.stderr.write(f"differential: {error}\n")
+        return 2
     number = int(given_numbers[1] or secrets.randbelow(1_000_000))
     examples = drawn(int(given_numbers[0] or 5000), number)
     rows, diverging = {}, {}
@@ -50,7 +60,7 @@ def main():
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with (
         running.worker() as worker,
-        engines(names) as elsewhere,
+        engines(names, batch) as elsewhere,
         Progress(*columns, console=Console(stderr=True)) as progress,
     ):
         bar = progress.add_task("random canvases", total=len(examples))
@@ -79,7 +89,7 @@ def _report(names, number, count, seconds, rows, diverging, shrunk):
     for row in sorted({row for row, _ in rows}):
         times = {name: rows[row, name] for name in names if (row, name) in rows}
         told = ", ".join(f"{len(found):,} on {name}" for name, found in times.items())
-        out.print(f"  explained ({told}): {row}")
+        out.print(f"  explained ({told}): {row.text}")
         if os.environ.get("OFFCANVAS_EXPLAINED"):
             every = [one for found in times.values() for one in found]
             for one in sorted(every, key=lambda one: len(repr(one.example)))[:5]:

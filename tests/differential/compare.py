@@ -60,8 +60,11 @@ def drawn(count, number=None):
 
 
 @contextmanager
-def engines(names):
-    """Those of Temporal and Prefect that are named, each with a server and a worker of its own."""
+def engines(names, batch=None):
+    """Those of Temporal and Prefect that are named, each with a server and a worker of its own.
+
+    ``batch`` is how many members of a group run together there.
+    """
     with ExitStack() as stack:
         found = []
         if "temporal" in names:
@@ -69,6 +72,8 @@ def engines(names):
         if "prefect" in names:
             address = stack.enter_context(prefect()).url
             found.append(stack.enter_context(running.prefect_worker(address)))
+        for one in found:
+            one.batch = batch
         yield found
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 from offcanvas.canvas import wire
-from offcanvas.check.seen import UUID, Seen, seen
+from offcanvas.celery_app.asking import sent
+from offcanvas.celery_app.freezing import Prepared, prepare
+from offcanvas.celery_app.recorder import record_if_asked
+from offcanvas.checking.seen import UUID, Seen, seen
 from offcanvas.engines.base import Outcome
-from offcanvas.engines.memory import MemoryEngine, memory_backend
+from offcanvas.engines.memory.engine import MemoryEngine, memory_backend
 from offcanvas.engines.outcome import outcome_of
-from offcanvas.engines.prepare import Prepared, prepare
-from offcanvas.engines.recorder import record_if_asked
 from offcanvas.errors import BadCanvas
 from tests.differential.tasks import app, sentinel
 
@@ -69,7 +70,8 @@ class Together:
 def _prepared(example, *, strict=True):
     """The example ready to run, or what is seen where it is refused."""
     try:
-        return prepare(app, example.build(), example.args, strict=strict)
+        prepared = prepare(app, example.build(), example.args, strict=strict)
+        return sent(app, prepared, asked=False)
     except (TypeError, BadCanvas) as error:
         return _refused(f"refused: {error}")
 
@@ -113,13 +115,18 @@ def settle(worker):
     """Wait until the worker, which takes one message at a time, has nothing left to do.
 
     A sentinel comes back when all that was sent before it is done; what that has sent in turn
-    stands behind it. Two sentinels without the end of any task between them: at rest. False if the
-    worker will never take the next message.
+    stands behind it. Two sentinels without the end of any task between them, and no message that
+    the worker keeps for later (a retry, a countdown): at rest. False if the worker will never take
+    the next message.
     """
     before = None
     while True:
         if not _answers(worker):
             return False
+        if worker.keeps_messages():
+            before = None
+            time.sleep(0.01)
+            continue
         after = sum(
             one["event"] == "ended" and one["name"] != sentinel.name
             for one in worker.book.entries()

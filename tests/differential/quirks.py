@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from celery import VERSION
 
-from offcanvas.check.seen import WAITS
+from offcanvas.checking.seen import WAITS
+from offcanvas.engines.features import Feature
 from tests.differential.observe import FAILS
-from tests.differential.specs import FAILING, Call, Chorded, Items, Many
+from tests.differential.specs import FAILING, Call, Chorded, Items, Many, Revoked
 
 
 def parts_of(spec):
@@ -42,7 +43,7 @@ STORED = 'note("stored")'
 class Quirk:
     """``touches`` says whether the example has what it takes; ``allows`` judges the difference."""
 
-    row: str
+    row: Feature
     touches: object
     allows: object
 
@@ -98,7 +99,8 @@ def _spliced(chain):
 def _fails_in(parts):
     """A task fails, or chunks inside a canvas pass on what no serializer takes."""
     return any(
-        (isinstance(inner, Call) and inner.task in FAILING)
+        isinstance(inner, Revoked)
+        or (isinstance(inner, Call) and inner.task in FAILING)
         or (isinstance(inner, Items) and inner.word == "chunks")
         for part in parts
         for inner in parts_of(part)
@@ -277,7 +279,7 @@ def _shared_with_a_body(example):
 
 
 def _errbacks(spec):
-    return () if isinstance(spec, Items) else spec.errbacks
+    return () if isinstance(spec, Items | Revoked) else spec.errbacks
 
 
 def _empty_body_in_header(example):
@@ -324,60 +326,158 @@ def _calls_twice(real, mine):
     return same and not _all(mine) - _all(real) and all(_all(mine)[entry] for entry in more)
 
 
+def _revoked_inside(example):
+    """A chain with a revoked step in a group, in the header of a chord or in its body."""
+    return any(
+        isinstance(inner, Revoked)
+        for part in parts_of(example.canvas)
+        for several in _side_by_side(part)
+        for member in several
+        for inner in parts_of(member)
+    )
+
+
+def _ignores(call):
+    return call.task == "hushed" or ("ignore_result", True) in call.options
+
+
+def _last_calls(spec):
+    """The tasks whose results are the result of ``spec``."""
+    match spec:
+        case Call():
+            yield spec
+        case Many(word="group", parts=parts):
+            for part in parts:
+                yield from _last_calls(part)
+        case Many():
+            steps = [step for step in _spliced(spec) if not _no_task(step)]
+            for step in steps[-1:]:
+                yield from _last_calls(step)
+        case Chorded(body=body):
+            yield from _last_calls(body)
+
+
+def _ignored_failure(example):
+    return _fails_ignored(example.canvas)
+
+
+def _fails_ignored(spec):
+    """A step fails that stores no error, and another comes after it."""
+    return any(
+        _ignores(call) and call.task in FAILING and call.task not in {"hushed_boom", "swap_boom"}
+        for chain in parts_of(spec)
+        if isinstance(chain, Many) and chain.word == "chain"
+        for step in [step for step in _spliced(chain) if not _no_task(step)][:-1]
+        for call in _last_calls(step)
+    )
+
+
+def _ends_of_headers(example):
+    """Each header with a group at the end of a part, and the members of the group."""
+    for header, _ in _chords(example.canvas):
+        for part in header:
+            for members in _last_groups(part):
+                yield header, members
+
+
+def _ignored_in_header(example):
+    return any(
+        _fails_ignored(member) or any(map(_ignores, _last_calls(member)))
+        for _, members in _ends_of_headers(example)
+        for member in members
+    )
+
+
+def _joins_for_ever(real, mine):
+    """Celery's worker waits for what is not stored, and the body never hears of anything."""
+    told = real.answers == {WAITS} or bool(real.answers & mine.answers)
+    return told and _more(real, mine) is not None
+
+
+def _odd_error_in_header(example):
+    return any(
+        uses(part, "base_boom", "cancelled_boom", "speechless_boom")
+        for header, _ in _ends_of_headers(example)
+        for part in header
+    )
+
+
+def _fails_to_tell(real, mine):
+    """The failure of the join is that of the last task; Celery's worker may have ended of it."""
+    less, more = _all(real) - _all(mine), _all(mine) - _all(real)
+    told = all(answer == WAITS or answer.startswith("raises ") for answer in real.answers)
+    return told and bool(more) and all(map(_of_an_errback, less))
+
+
+def _of_an_errback(entry):
+    return entry == STORED or entry.startswith(("errback(", 'note("<'))
+
+
+def _side_by_side(spec):
+    match spec:
+        case Many(word="group", parts=parts):
+            yield parts
+        case Chorded(header=header, body=body):
+            yield (*header, body)
+
+
 def _fails_itself(real, _mine):
     return real.answers == {FAILS}
 
 
 QUIRKS = (
-    Quirk("fails: an empty chain where a task has to be", _empty_chain, _fails_itself),
-    Quirk("hang: an empty group for the body of a chord", _empty_body, _waits_for_ever),
-    Quirk("hang: an empty group for the body of a chord", _empty_body_in_header, _not_counted),
+    Quirk(Feature.FAILS_EMPTY_CHAIN, _empty_chain, _fails_itself),
+    Quirk(Feature.HANG_EMPTY_GROUP_BODY, _empty_body, _waits_for_ever),
+    Quirk(Feature.HANG_EMPTY_GROUP_BODY, _empty_body_in_header, _not_counted),
     Quirk(
-        "hang: one chain for a header, around one group, empty or with a chord in it",
+        Feature.HANG_CHAIN_AROUND_GROUP_HEADER,
         _lone_chain_for_a_header,
         _waits_for_ever,
     ),
     Quirk(
-        "hang: a failed chain that ends in a group (celery/celery#4004, #6437)",
+        Feature.HANG_CHAIN_ENDS_IN_GROUP,
         _failed_chain_ends_in_group,
         _waits_for_ever,
     ),
+    Quirk(Feature.HANG_CHORD_IN_HEADER, _failed_chord_in_header, _waits_for_ever),
     Quirk(
-        "hang: a failed header of a chord inside a header", _failed_chord_in_header, _waits_for_ever
-    ),
-    Quirk(
-        "hang: a failed header of a chord inside a header",
+        Feature.HANG_CHORD_IN_HEADER,
         _failed_chord_in_header,
         _outer_body_unaware,
     ),
     Quirk(
-        "hang: a failed chain that ends in a group (celery/celery#4004, #6437)",
+        Feature.HANG_CHAIN_ENDS_IN_GROUP,
         _failed_chain_in_header,
         _outer_body_unaware,
     ),
     Quirk(
-        "hang: a group of chords and others at the end of a part of a header",
+        Feature.HANG_GROUP_OF_CHORDS_IN_HEADER,
         _chords_beside_others,
         _waits_for_ever,
     ),
     Quirk(
-        "hang: a failed chord with a chord for a body, inside a canvas",
+        Feature.HANG_CHORD_BODY_CHORD,
         _failed_with_a_chord_for_a_body,
         _waits_for_ever,
     ),
+    Quirk(Feature.HANG_REVOKED, _revoked_inside, _waits_for_ever),
+    Quirk(Feature.HANG_REVOKED, _revoked_inside, _outer_body_unaware),
+    Quirk(Feature.HANG_IGNORED_FAILURE, _ignored_failure, _waits_for_ever),
+    Quirk(Feature.HANG_IGNORED_IN_HEADER, _ignored_in_header, _joins_for_ever),
+    Quirk(Feature.HANG_ODD_ERROR_IN_HEADER, _odd_error_in_header, _fails_to_tell),
     Quirk(
-        "lost: errbacks around a chord with an empty header, inside a header",
+        Feature.LOST_ERRBACKS_OF_EMPTY_HEADER,
         _empty_header_in_header,
         _only_errbacks_more,
     ),
     Quirk(
-        "twice: an errback of a group for a body, and of the chain around its chord",
+        Feature.TWICE_ERRBACK_OF_GROUP_BODY,
         _shared_with_a_body,
         _calls_twice,
     ),
-    Quirk("a result that the serializer refuses", _chunks_in_a_chain, _sent_before_it_failed),
+    Quirk(Feature.REFUSED_RESULT, _chunks_in_a_chain, _sent_before_it_failed),
     Quirk(
-        "lost: callbacks that follow self.replace(group) in a chain",
+        Feature.LOST_CALLBACKS_OF_REPLACED_GROUP,
         lambda example: uses(example.canvas, "swap_group"),
         _loses_callbacks,
     ),
@@ -403,12 +503,12 @@ def _groups_in_chains(example):
 #: Celery's own until 5.7.
 OLDER = (
     Quirk(
-        "Celery 5.6 only: chains with a group of one or none, or three (celery/celery#9772)",
+        Feature.OLDER_SMALL_GROUPS_IN_CHAIN,
         _groups_in_chains,
         lambda _real, _mine: True,
     ),
     Quirk(
-        "Celery 5.6 only: callbacks of a task that a chain replaces are called twice",
+        Feature.OLDER_CALLBACKS_OF_REPLACED_TASK,
         lambda example: uses(example.canvas, "swap_chain"),
         _calls_twice,
     ),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.differential.specs import Call, Chorded, Example, Items, Many
+from tests.differential.specs import Call, Chorded, Example, Items, Many, Revoked
 
 #: Examples that are tried at the most.
 TRIES = 200
@@ -52,6 +52,8 @@ def _smaller(spec):
                     yield replace(spec, **{name: ()})
             if spec.task != "echo":
                 yield replace(spec, task="echo")
+        case Revoked(args=args) if args:
+            yield replace(spec, args=())
         case Items(items=items) if items:
             yield replace(spec, items=items[1:])
 

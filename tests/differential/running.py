@@ -6,21 +6,21 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
 
-from offcanvas.check.ledger import Ledger
-from offcanvas.engines.celery import let_go
-from offcanvas.engines.prefect.run import deployment
-from offcanvas.engines.recorder import LEDGER
-from offcanvas.engines.temporal.run import caller
+from offcanvas.celery_app.recorder import LEDGER
+from offcanvas.checking.ledger import Ledger
+from offcanvas.engines.celery.engine import let_go
+from offcanvas.engines.prefect.private_worker import private_worker
+from offcanvas.engines.temporal.caller import caller
 from offcanvas.servers import redis, temporal
 from offcanvas.servers.base import leashed
-from tests.differential.tasks import app, sentinel
+from tests.differential.tasks import ROUTED, app, sentinel
 
 
 class CeleryWorker:
@@ -34,7 +34,20 @@ class CeleryWorker:
 
     def _start(self):
         command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "tests.differential.tasks"]
-        options = ["-P", "solo", "-c", "1", "-l", "WARNING", "--without-gossip", "--without-mingle"]
+        # A process of its own for tasks: a worker without one ends with a task that raises what is
+        # not an Exception, and does not hear meanwhile what is revoked.
+        queues = ["-Q", f"{app.conf.task_default_queue},{ROUTED}"]
+        options = [
+            *queues,
+            "-P",
+            "prefork",
+            "-c",
+            "1",
+            "-l",
+            "WARNING",
+            "--without-gossip",
+            "--without-mingle",
+        ]
         with (self._server.folder / "worker.log").open("ab") as output:
             self._process = subprocess.Popen(
                 leashed([*command, "worker", *options, "--without-heartbeat"]),
@@ -49,20 +62,29 @@ class CeleryWorker:
         return self._process.pid
 
     def blocks(self):
-        """Whether it does nothing at all for five seconds, asleep all the while."""
-        process = psutil.Process(self._process.pid)
+        """Whether it has ended, or does nothing at all for five seconds, asleep all the while."""
+        if self._process.poll() is not None:
+            return True
+        main = psutil.Process(self._process.pid)
         before = self.book.path.stat().st_size
         for _ in range(100):
-            if process.status() != psutil.STATUS_SLEEPING:
-                return False
+            with suppress(psutil.NoSuchProcess):  # a child that has ended meanwhile
+                processes = [main, *main.children(recursive=True)]
+                if any(one.status() != psutil.STATUS_SLEEPING for one in processes):
+                    return False
             time.sleep(0.05)
         return self.book.path.stat().st_size == before
+
+    def keeps_messages(self):
+        """Whether there is a message, taken or not, that it has not begun to work on."""
+        client = app.backend.client
+        return client.hlen("unacked") > 0 or client.llen(ROUTED) > 0
 
     def renew(self):
         """Another worker in its place, and nothing to do for it."""
         self._process.kill()
         self._process.wait()
-        app.backend.client.delete(app.conf.task_default_queue, "unacked", "unacked_index")
+        app.backend.client.delete(app.conf.task_default_queue, ROUTED, "unacked", "unacked_index")
         self._start()
 
     def stop(self):
@@ -97,6 +119,8 @@ class Elsewhere:
 
     def __init__(self, calls, book):
         self.book = book
+        #: Members of a group that run together (``batches.Batch``).
+        self.batch = None
         self._calls = calls
 
 
@@ -109,7 +133,7 @@ class OnTemporal(Elsewhere):
         """Walk them side by side, each to its end."""
 
         def one(plan):
-            return self._calls.walk(app, plan, strict=True, timeout=600)
+            return self._calls.walk(app, plan, strict=True, timeout=600, batch=self.batch)
 
         with ThreadPoolExecutor(len(plans)) as threads:
             return all(threads.map(one, plans))
@@ -123,7 +147,7 @@ class OnPrefect(Elsewhere):
     def walk(self, plans):
         """Walk them side by side, each to its end."""
         # Whoever waits asks the server: for one after the other.
-        begun = [self._calls.start(app, plan, strict=True) for plan in plans]
+        begun = [self._calls.start(app, plan, strict=True, batch=self.batch) for plan in plans]
         return all(self._calls.finish(run, 600) for run in begun)
 
 
@@ -156,6 +180,6 @@ def prefect_worker(address):
             patch.setenv(name, setting)
         # Of every task that fails, and many do.
         patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        with deployment(app, address) as calls:
+        with private_worker(app, address) as calls:
             patch.undo()
             yield OnPrefect(calls, book)

@@ -5,15 +5,24 @@ A spec is built anew for every engine, because Celery changes signatures when it
 
 import json
 from dataclasses import dataclass, fields
+from uuid import uuid4
 
 from celery import chain, chord, group, signature
 from hypothesis import strategies as st
 
-from tests.differential.tasks import REGISTRY, app
+from tests.differential.tasks import REGISTRY, ROUTED, app
 
 #: Tasks that take any arguments.
-PLAIN = ("echo", "echo", "echo", "exotic", "flaky", "one")
-FAILING = ("boom", "crash", "stubborn", "swap_boom")
+PLAIN = ("echo", "echo", "echo", "exotic", "flaky", "one", "tagged", "limited", "delayed")
+FAILING = (
+    *("boom", "crash", "stubborn", "swap_boom", "hushed_boom", "odd_boom", "timeout_boom"),
+    *("base_boom", "cancelled_boom", "speechless_boom"),
+)
+#: Tasks that change what follows them, store nothing, run twice, or go another way.
+ODD = (
+    *("cut", "extend", "popped", "inserts", "hushed", "again"),
+    *("delays", "sent_by_pattern", "sent_by_function"),
+)
 REPLACING = ("swap", "swap_chain", "swap_group", "starter")
 
 
@@ -39,11 +48,13 @@ class Call(Brief):
     immutable: bool = False
     links: tuple = ()
     errbacks: tuple = ()
+    options: tuple = ()
 
     def build(self):
         task = REGISTRY[self.task]
         make = task.si if self.immutable else task.s
         sig = make(*self.args, **dict(self.kwargs))
+        sig.set(**dict(self.options))
         for link in self.links:
             sig.link(link.build())
         for errback in self.errbacks:
@@ -65,6 +76,24 @@ class Items(Brief):
         if self.word == "starmap":
             return echo.starmap([(item,) for item in self.items])
         return echo.map(list(self.items))
+
+
+@dataclass(frozen=True, repr=False)
+class Revoked(Brief):
+    """A task between two others, the first of which revokes it: ``by`` its "id" or a "stamp"."""
+
+    by: str
+    args: tuple = ()
+
+    def build(self):
+        echo, key = REGISTRY["echo"], str(uuid4())
+        victim = echo.s(*self.args)
+        if self.by == "id":
+            victim.set(task_id=key)
+        else:
+            victim.stamp(mark=key)
+        # Between them one more: Celery's worker may have taken the next message by then.
+        return chain(REGISTRY["revokes"].si(self.by, key), echo.s(), victim, echo.s())
 
 
 @dataclass(frozen=True, repr=False)
@@ -130,6 +159,22 @@ arguments = st.lists(values, max_size=2).map(tuple)
 keywords = st.sampled_from([(), (("key", 1),)])
 
 
+#: Options of a signature, none of which changes what comes of a canvas.
+options = st.sampled_from(
+    [
+        (),
+        (),
+        (("compression", "gzip"),),
+        (("priority", 3),),
+        (("time_limit", 60), ("soft_time_limit", 30)),
+        (("headers", {"tenant": "acme"}),),
+        (("expires", 600),),
+        (("ignore_result", True),),
+        (("queue", ROUTED),),
+    ]
+)
+
+
 def calls(names, links=st.just(()), errbacks=st.just(())):  # noqa: B008  # strategies are values
     return st.builds(
         Call,
@@ -139,6 +184,7 @@ def calls(names, links=st.just(()), errbacks=st.just(())):  # noqa: B008  # stra
         immutable=st.booleans(),
         links=links,
         errbacks=errbacks,
+        options=options,
     ).map(_fitting)
 
 
@@ -146,7 +192,8 @@ def _fitting(call):
     """``one`` takes exactly one argument, which is its predecessor's or its own."""
     if call.task != "one":
         return call
-    return Call("one", call.args[:1] or (0,), call.kwargs, True, call.links, call.errbacks)
+    args = call.args[:1] or (0,)
+    return Call("one", args, call.kwargs, True, call.links, call.errbacks, call.options)
 
 
 callbacks = st.lists(calls(("note", "echo")), max_size=1).map(tuple)
@@ -165,6 +212,8 @@ leaves = st.one_of(
     calls(PLAIN),
     calls(FAILING, callbacks, errbacks),
     calls(REPLACING, callbacks, errbacks),
+    calls(ODD, callbacks, errbacks),
+    st.builds(Revoked, st.sampled_from(["id", "stamp"]), arguments),
     st.builds(
         Items,
         st.sampled_from(["map", "starmap", "chunks"]),
@@ -211,7 +260,8 @@ def nested(inner):
 canvases = leaves
 for _ in range(3):
     canvases = st.one_of(leaves, nested(canvases))
-canvases = nested(canvases)
+#: Of tasks that are sent alone, too.
+canvases = st.one_of(nested(canvases), nested(canvases), nested(canvases), leaves)
 
 examples = st.builds(Example, canvas=canvases, args=arguments, wired=st.booleans())
 #: One level deep: enough to find a gross fault, and quick.

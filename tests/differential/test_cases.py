@@ -10,14 +10,20 @@ from celery import VERSION, chain, chord, group
 from tests.differential.observe import on_celery, on_memory
 from tests.differential.tasks import (
     app,
+    base_boom,
     boom,
+    cancelled_boom,
+    cut,
     describe,
     echo,
     errback,
     gives_up,
+    hushed,
+    hushed_boom,
     mute,
     note,
     one,
+    swap_boom,
     swap_group,
 )
 
@@ -75,7 +81,78 @@ def nested_header(failing):
     return sig
 
 
+def failing_in(header, *bodies):
+    """A chord with this header, and with each of these in a group for a body, all with errbacks."""
+    sig = chord(header, group(list(bodies)), app=app)
+    sig.link_error(errback.s())
+    sig.link_error(note.s("old"))
+    return sig
+
+
+def ignored(sig):
+    return sig.set(ignore_result=True)
+
+
+def beside_a_group(*members):
+    """A chord whose header is joined: these, and what ends in a group."""
+    return failing_in([*members, chain(echo.s(2), group(echo.s(), echo.s()), app=app)], echo.s())
+
+
 CASES = {
+    "a step of a header that fails ignored": lambda: failing_in(
+        [chain(ignored(boom.s()), echo.s(), echo.s()), echo.s(2)], echo.s()
+    ),
+    "the same, and a task for a body": lambda: chord(
+        [chain(ignored(boom.s()), echo.s()), echo.s(2)], echo.s().on_error(errback.s())
+    ),
+    "a chord in a header, whose body fails ignored": lambda: chord(
+        [chord([echo.s(1)], chain(ignored(boom.s()), echo.s()), app=app), echo.s(2)], echo.s()
+    ),
+    "what ignores the value that does not fit what follows": lambda: chord(
+        [chain(ignored(echo.s(1)), one.s(2)), echo.s()], echo.s()
+    ),
+    "what is ignored in a header": lambda: chord([ignored(echo.s(1)), echo.s(2)], echo.s()),
+    "what is ignored in a header that is joined": lambda: beside_a_group(ignored(echo.s(1))),
+    "what fails ignored there": lambda: beside_a_group(ignored(boom.s(1)), echo.s(2)),
+    "a chain that fails ignored there": lambda: beside_a_group(
+        chain(ignored(boom.s(1)), echo.s(), app=app), chain(echo.s(1), hushed.s(), app=app)
+    ),
+    "a chord whose body fails ignored there": lambda: beside_a_group(
+        chord([echo.s(1)], ignored(boom.s()), app=app)
+    ),
+    "a failure beside a member that never ends": lambda: group(chain(cut.s(), echo.s()), boom.s()),
+    "one that is no Exception": lambda: group(ignored(echo.s()), cancelled_boom.s(), echo.s()),
+    "nothing fails beside a member that never ends": lambda: group(echo.s(), ignored(echo.s())),
+    "what has expired there, and is ignored": lambda: beside_a_group(
+        ignored(echo.s(1)).set(expires=-5)
+    ),
+    "what has expired alone, and is ignored": lambda: ignored(echo.s(1)).set(expires=-5),
+    "what has expired, is ignored, and stores errors": lambda: hushed_boom.s().set(expires=-5),
+    "what fails there and is stored": lambda: beside_a_group(hushed_boom.s(), ignored(echo.s(1))),
+    "a group for a body is told what failed": lambda: failing_in(
+        [boom.s(), echo.s(1)], echo.s(), echo.si(2)
+    ),
+    "it is told that the header could not be joined": lambda: failing_in(
+        [echo.s(0), chain(echo.s(1), group(boom.s(), echo.s()), app=app)], echo.s(), echo.si(2)
+    ),
+    "also by one that stands beside what is joined": lambda: failing_in(
+        [boom.s(0), chain(echo.s(1), group(echo.s(3), echo.s()), app=app)], echo.s(), echo.si(2)
+    ),
+    "also by the body of a chord in the header": lambda: failing_in(
+        [chord([], group(boom.s()), app=app)], echo.s(), echo.si(2)
+    ),
+    "also by what that replaces itself with": lambda: failing_in(
+        [echo.s(0), chord([echo.s(1)], group(swap_boom.s(), echo.s()), app=app)], echo.s()
+    ),
+    "not by the lone body of a chord in the header": lambda: failing_in(
+        [echo.s(0), chord([echo.s(1)], boom.s(), app=app)], echo.s(), echo.si(2)
+    ),
+    "what is no Exception is not told to a group for a body": lambda: failing_in(
+        [base_boom.s(), echo.s(1)], echo.s(), echo.si(2)
+    ),
+    "nor what cancels a coroutine": lambda: failing_in(
+        [echo.s(1), group(cancelled_boom.s(), echo.s(2))], echo.s(), echo.si(2)
+    ),
     "errback of a header with a group inside": lambda: nested_header(boom.si()),
     "errback of a header with a group and a chord inside": lambda: nested_header(
         chord([echo.s(1)], boom.si())
@@ -128,6 +205,10 @@ CASES = {
         echo.s(1), chord([], group(one.s(), echo.s()))
     ),
     "chunks before an empty header": lambda: chain(echo.chunks([], 2), chord([], one.s())),
+    "chunks before a group that does not take their result": lambda: chain(
+        echo.chunks([], 2), group(one.si(2), echo.si(1))
+    ),
+    "chunks before a task that does not take it": lambda: chain(echo.chunks([], 2), one.si(2)),
     "a group of one in a group of one": lambda: chain(in_two(echo.s(1)), app=app),
     "the same before a task": lambda: chain(in_two(echo.s(1)), echo.s(2), app=app),
     "the same after a task": lambda: chain(echo.s(1), in_two(echo.s(2)), echo.s(3), app=app),
@@ -160,6 +241,7 @@ CASES = {
     "chains of such chords": lambda: chord(
         [chord([echo.s(1)], group([chain(chord([echo.s(2)], echo.s(3)), app=app)]))], echo.s()
     ),
+    "a chain of one task whose result nobody stores": lambda: chain(hushed_boom.s(), app=app),
     "expired": lambda: chain(echo.s(1).set(expires=-5), echo.s()),
 }
 
@@ -177,10 +259,25 @@ OTHERWISE_ON_5_6 = {
     "a group of chords for the body of a chord in a header",
     "a group of chords at the end of a chain in a header, beside a failure",
 }
+#: A failed chord with a group for a body, whose members 5.6 revokes before it has them fail.
+REVOKED_ON_5_6 = {
+    "a group for a body is told what failed",
+    "it is told that the header could not be joined",
+    "also by one that stands beside what is joined",
+    "also by the body of a chord in the header",
+    "also by what that replaces itself with",
+    "not by the lone body of a chord in the header",
+    "what is no Exception is not told to a group for a body",
+    "nor what cancels a coroutine",
+    "errback of a chord with a group body",
+    "errbacks of chains in a group for a body",
+}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_memory_does_what_celery_does(worker, name):
+    if VERSION < (5, 7) and name in REVOKED_ON_5_6:
+        pytest.skip("on Celery 5.6 chance decides what the caller hears")
     case = Case(CASES[name])
     real = on_celery(case, worker)
     mine = on_memory(case, worker)
@@ -208,3 +305,13 @@ def test_a_third_group_runs_once_where_celery_runs_it_for_each_member(worker):
     assert notes(on_celery(case, worker)) == 4
     assert notes(on_memory(case, worker, strict=True)) == 4
     assert notes(on_memory(case, worker, strict=False)) == 2
+
+
+@pytest.mark.skipif(VERSION < (5, 7), reason="Celery 5.6 revokes the body before it has it fail")
+def test_members_of_a_body_run_beside_one_that_does_not_fit(worker):
+    case = Case(lambda: chord([echo.s(1)], group(note.s(), one.s(2))))
+    real, mine = on_celery(case, worker), on_memory(case, worker)
+    (answer,) = real.answers & mine.answers
+    assert answer.startswith('raises ChordError("Callback error: TypeError(')
+    assert mine.ran == Counter(["echo(1)", 'note([["echo", [1], {}]])'])
+    assert not real.ran - mine.ran

@@ -7,6 +7,7 @@ import pytest
 from celery import VERSION
 from hypothesis import HealthCheck, event, given, settings
 
+from offcanvas.engines.features import Feature
 from tests.differential import specs
 from tests.differential.compare import compared
 from tests.differential.observe import on_celery, on_memory
@@ -58,9 +59,12 @@ def test_a_celery_worker_that_blocks_for_ever_is_replaced(worker):
     assert real.answers == {'returns ["echo", [1], {}]'}
 
 
-LOST = "lost: errbacks around a chord with an empty header, inside a header"
+LOST = Feature.LOST_ERRBACKS_OF_EMPTY_HEADER
 OLD, STORED = specs.Call("note", ("old",)), specs.Call("note", ("stored",), immutable=True)
 FAILS, ECHO = specs.Call("crash", immutable=True), specs.Call("echo", immutable=True)
+IGNORED = (("ignore_result", True),)
+UNHEARD = specs.Call("boom", immutable=True, options=IGNORED)
+QUIET = specs.Call("echo", immutable=True, options=IGNORED)
 BOOM, ERRBACK = specs.Call("boom", immutable=True), specs.Call("errback")
 #: Found at random, made smaller, and the row of the support table that explains each.
 EXPLAINED = [
@@ -72,7 +76,7 @@ EXPLAINED = [
                 specs.Call("echo", errbacks=(OLD,)),
             ),
         ),
-        "hang: a failed header of a chord inside a header",
+        Feature.HANG_CHORD_IN_HEADER,
     ),
     (
         specs.Chorded(
@@ -99,7 +103,43 @@ EXPLAINED = [
             how="pipe",
             errbacks=(ERRBACK,),
         ),
-        "twice: an errback of a group for a body, and of the chain around its chord",
+        Feature.TWICE_ERRBACK_OF_GROUP_BODY,
+    ),
+    (specs.Many("chain", (UNHEARD, ECHO, ECHO), errbacks=(ERRBACK,)), Feature.HANG_IGNORED_FAILURE),
+    (
+        specs.Many("chain", (specs.Chorded((ECHO,), UNHEARD), ECHO)),
+        Feature.HANG_IGNORED_FAILURE,
+    ),
+    (
+        specs.Chorded(
+            (ECHO, specs.Many("chain", (ECHO, specs.Many("group", (QUIET, ECHO))))), ECHO
+        ),
+        Feature.HANG_IGNORED_IN_HEADER,
+    ),
+    (
+        specs.Chorded(
+            (BOOM, specs.Chorded((ECHO,), specs.Many("group", (QUIET, ECHO)))), ECHO, (ERRBACK,)
+        ),
+        Feature.HANG_IGNORED_IN_HEADER,
+    ),
+    (
+        specs.Chorded(
+            (
+                specs.Call("cancelled_boom"),
+                specs.Many("chain", (ECHO, specs.Many("group", (ECHO, ECHO)))),
+            ),
+            ECHO,
+            (ERRBACK,),
+        ),
+        Feature.HANG_ODD_ERROR_IN_HEADER,
+    ),
+    (
+        specs.Chorded(
+            (ECHO, specs.Chorded((), specs.Many("group", (specs.Call("speechless_boom"),)))),
+            ECHO,
+            (ERRBACK,),
+        ),
+        Feature.HANG_ODD_ERROR_IN_HEADER,
     ),
 ]
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from offcanvas.check.seen import Seen
-from offcanvas.engines.support import FEATURES
+from offcanvas.checking.seen import Seen
+from offcanvas.engines.features import Feature
 from tests.differential import quirks
 from tests.differential.specs import Call, Chorded, Example, Many
 
@@ -20,7 +20,7 @@ def _those_of_the_present_release(monkeypatch):
 
 
 def test_every_quirk_is_a_row_of_the_support_table():
-    assert {quirk.row for quirk in (*quirks.QUIRKS, *quirks.OLDER)} <= set(FEATURES)
+    assert {quirk.row for quirk in (*quirks.QUIRKS, *quirks.OLDER)} <= set(Feature)
 
 
 def test_a_canvas_in_which_nothing_fails_has_only_quirks_of_empty_parts_and_replacements():

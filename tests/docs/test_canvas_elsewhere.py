@@ -17,8 +17,8 @@ from tests.docs.test_canvas_page import BLOCKS, PROGRAMS
 
 pytestmark = pytest.mark.servers
 
-_, _, _, WORKER, ON_TEMPORAL, ON_PREFECT = PROGRAMS
-TEMPORAL_COMMANDS, PREFECT_COMMANDS, OWN_WORKER_COMMANDS = (
+_, _, _, ON_TEMPORAL, WORKER, ON_PREFECT = PROGRAMS
+TEMPORAL_COMMANDS, OWN_CLIENT_COMMANDS, PREFECT_COMMANDS, OWN_WORKER_COMMANDS = (
     text.splitlines() for language, text in BLOCKS if language == "sh"
 )
 
@@ -69,10 +69,11 @@ def call(folder, program, env):
     )
 
 
-def test_on_temporal(folder):
+@pytest.mark.parametrize("worker", [TEMPORAL_COMMANDS[-1], OWN_CLIENT_COMMANDS[-1]])
+def test_on_temporal(folder, worker):
     with temporal() as server:
         env = environment(folder, TEMPORAL_COMMANDS, server.url)
-        with running(folder, TEMPORAL_COMMANDS[-1], env):
+        with running(folder, worker, env):
             ran = call(folder, ON_TEMPORAL, env)
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "4\n")
 
@@ -94,6 +95,7 @@ def test_on_prefect(folder, prefect_url):
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "4\n")
 
 
+@pytest.mark.long
 def test_on_prefects_own_worker(folder, prefect_url):
     env = environment(folder, PREFECT_COMMANDS, prefect_url)
     *before, worker = OWN_WORKER_COMMANDS

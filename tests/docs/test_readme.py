@@ -1,4 +1,4 @@
-"""Every command of the README is run, and prints what the README shows."""
+"""Every command of the README and of docs/workflow.md is run, and prints what the page shows."""
 
 import os
 import re
@@ -14,7 +14,16 @@ from offcanvas.servers import redis
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
-SHELL = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+WORKFLOW = (ROOT / "docs" / "workflow.md").read_text(encoding="utf-8")
+
+
+def shell(page: str) -> list[str]:
+    """The command lines of a page."""
+    texts = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    return [line for text in texts for line in text.splitlines()]
+
+
+SHELL = [*shell(PAGE), *shell(WORKFLOW)]
 CONSOLE = [text for language, text in BLOCKS if language == "console"]
 PROGRAMS = [text for language, text in BLOCKS if language == "python"]
 
@@ -30,7 +39,7 @@ VOTERS = "voter_id,voter_name,center_id,center_name\nV1,Ana Öz,C1,École\n"
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What the README has a person export: a database, and what `serve` prints for Celery."""
+    """What the page has a person export: a database, and what `serve` prints for Celery."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "voters.csv").write_text(VOTERS, encoding="utf-8")
     with redis() as server:
@@ -119,9 +128,16 @@ def test_the_kit_prints_what_the_page_shows(shop: Path, block: str) -> None:
     assert ran.returncode == (1 if " audit " in command else 0)
 
 
-def test_the_canvas_runs(shop: Path) -> None:
-    ran = python(shop, "-c", PROGRAMS[1])
-    assert (ran.returncode, ran.stderr) == (0, "")
+@pytest.mark.servers
+def test_the_switch_runs(shop: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    app = PROGRAMS[0].replace('"redis://", backend="redis://"', f'"", backend="file://{results}"')
+    assert "file://" in app
+    (shop / "shop.py").write_text(app, encoding="utf-8")
+    (shop / "switch.py").write_text(PROGRAMS[1], encoding="utf-8")
+    ran = python(shop, "switch.py")
+    assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "6\n")
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -139,3 +155,9 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("link", re.findall(r"\]\((?!https?:)([^)#]+)", PAGE))
 def test_links_lead_somewhere(link: str) -> None:
     assert (ROOT / link).exists()
+
+
+def test_the_tables_of_the_page_name_what_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", PAGE)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,22 +1,47 @@
-"""An app whose tasks run in processes apart: in a pool, or those of a worker."""
+"""The app of the canvas suite, with more tasks that run in processes apart: such as end them."""
 
+import base64
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import time
 
-from celery import Celery, Task, chain, group, signals
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery import signals
+from celery.exceptions import SoftTimeLimitExceeded
 
-app = Celery("apart", broker="memory://nobody-listens", set_as_current=False)
-app.conf.result_backend = os.environ.get("OFFCANVAS_TEST_RESULTS")
+from offcanvas.testing.tasks import (  # noqa: F401  # tests have all tasks from here
+    add,
+    app,
+    boom,
+    extends,
+    flaky,
+    ignored,
+    now,
+    revokes,
+    sleeps,
+    starts,
+    swapped,
+    swapped_group,
+    total,
+    watched,
+    where,
+    who,
+    write,
+)
+
+if "OFFCANVAS_TEST_RESULTS" in os.environ:
+    app.conf.result_backend = os.environ["OFFCANVAS_TEST_RESULTS"]
 #: The environment variable that names the file in which processes note their beginning and end.
 PROCESSES = "OFFCANVAS_TEST_PROCESSES"
+#: That of the seconds that a process takes to begin.
+SLOW = "OFFCANVAS_TEST_SLOW"
 
 
 @signals.worker_process_init.connect
 def process_begins(**_given):
+    time.sleep(float(os.environ.get(SLOW, "0")))
     if PROCESSES in os.environ:
         write.run("begun", path=os.environ[PROCESSES])
 
@@ -28,87 +53,8 @@ def process_ends(**_given):
 
 
 @app.task
-def add(x, y=1):
-    return x + y
-
-
-@app.task
-def total(numbers):
-    return sum(numbers)
-
-
-@app.task
-def boom(*args):
-    raise ValueError("boom", len(args))
-
-
-@app.task
-def where():
-    return os.getpid(), os.getppid()
-
-
-@app.task
-def write(*args, path):
-    with open(path, "a") as file:  # noqa: PTH123  # appends of one line are atomic
-        file.write(f"{' '.join(map(str, args))}\n")
-
-
-@app.task(bind=True, max_retries=2)
-def flaky(self, x):
-    if self.request.retries < 2:
-        raise self.retry(countdown=0.01)
-    return x
-
-
-@app.task(bind=True)
-def swapped(self, x):
-    return self.replace(chain(add.s(x), add.s(10)))
-
-
-@app.task(bind=True)
-def swapped_group(self, x):
-    return self.replace(group(add.s(x), add.s(x, 10)))
-
-
-@app.task(bind=True)
-def extends(self, x):
-    self.add_to_chord(add.s(x, 100))
-    return x
-
-
-@app.task
 def starts_one(x):
     return add.delay(x).id
-
-
-@app.task
-def starts(path):
-    (add.s(1, 2) | write.s(path=path)).delay()
-
-
-@app.task(bind=True)
-def who(self, *args):
-    request = self.request
-    return {
-        "id": request.id,
-        "root": request.root_id,
-        "parent": request.parent_id,
-        "group": request.group,
-        "index": request.group_index,
-        "priority": request.delivery_info["priority"],
-        "queue": request.delivery_info["routing_key"],
-        "stamps": request.stamps,
-    }
-
-
-@app.task
-def ignored():
-    raise Ignore
-
-
-@app.task
-def now(*args):
-    return time.time()
 
 
 @app.task(soft_time_limit=0.2)
@@ -153,14 +99,150 @@ def hangs_once(path):
 
 
 @app.task
-def sleeps(path, seconds=60):
-    with open(path, "w"):  # noqa: PTH123  # a path is text here
-        time.sleep(seconds)
+def note(number, path):
+    write.run(number, path=path)
+    time.sleep(0.05)
+    return number
 
 
 @app.task
-def revokes(ids):
-    app.control.revoke(ids)
+def noted(numbers, path):
+    write.run("body", path=path)
+    return sum(numbers)
+
+
+@app.task(bind=True)
+def alarm(self, request, exc, traceback):
+    """As an errback it is sent with one argument, which does not fit: it is bound."""
+
+
+@app.task
+def who_runs(seconds):
+    """The ids of the process that runs it and of that process's parent, after a while."""
+    time.sleep(seconds)
+    return where.run()
+
+
+@app.task
+def counted(number, path, held=None, seconds=0.0):
+    """Notes that it ran; the one that is ``held`` says so, and does not end the first time."""
+    write.run(number, path=path)
+    if held is not None and not os.path.exists(held):  # noqa: PTH110  # a path is text here
+        with open(held, "w"):  # noqa: PTH123  # likewise
+            time.sleep(600)
+    time.sleep(seconds)
+    return number
+
+
+@app.task(acks_late=True)
+def counted_late(number, path, held=None, seconds=0.0):
+    return counted.run(number, path, held, seconds)
+
+
+@app.task(bind=True, max_retries=1, time_limit=600)
+def mixed(self, what, path=None):
+    """One of the things that can become of a task: members of a batch are of one task."""
+    if what == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "leaves":
+        sys.exit(3)
+    if what == "endless":
+        time.sleep(600)
+    if what == "fails":
+        raise ValueError(what)
+    if what == "flaky" and not self.request.retries:
+        raise self.retry(countdown=0.01)
+    if what == "swapped":
+        raise self.replace(echo.s("swapped"))
+    if what == "starts":
+        write.delay("started", path=path)
+    return what
+
+
+@app.task(bind=True)
+def about(self):
+    """What a task can see of where it stands."""
+    request = self.request
+    return [request.id, request.group, request.group_index, request.root_id, request.parent_id]
+
+
+@app.task
+def notes(path, seconds=0.0):
+    write.run("begun", path=path)
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@app.task
+def many(values):
+    return len(values)
+
+
+@app.task
+def sends_a_stranger(queue):
+    """Sends a task of another service, and reads from the broker what has come there."""
+    before = app.send_task("no.such.task", queue=queue)
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue(queue).get(timeout=30)
+        message.ack()
+    return [message.headers["task"], message.headers["id"] == before.id]
+
+
+@app.task(bind=True)
+def sends_itself_again(self, path):
+    if not os.path.exists(path):  # noqa: PTH110  # a path is text here
+        self.apply_async((path,), task_id=self.request.id)
+    write.run("begun", path=path)
+
+
+@app.task
+def echo(value=None, **more):
+    return more or value
+
+
+@app.task(bind=True, max_retries=1)
+def echo_again(self, value):
+    if not self.request.retries:
+        raise self.retry(args=(value,), countdown=0.01)
+    return value
+
+
+@app.task(bind=True)
+def echo_elsewhere(self, value):
+    return self.replace(echo.s(value))
+
+
+@app.task(bind=True)
+def retries_with(self, size):
+    if not self.request.retries:
+        raise self.retry(args=(secrets.token_hex(size // 2),), countdown=0.01)
+    return len(size)
+
+
+@app.task(bind=True)
+def replaced_with(self, size):
+    return self.replace(length.s(secrets.token_hex(size // 2)))
+
+
+@app.task
+def starts_with(size, path=None):
+    (length.s(secrets.token_hex(size // 2)) | write.s(path=path)).delay()
+
+
+@app.task
+def random_text(size):
+    """A text that hardly gets smaller when it is compressed."""
+    return base64.b85encode(secrets.token_bytes(size))[:size].decode()
+
+
+@app.task(ignore_result=True)
+def random_text_ignored(size):
+    return random_text.run(size)
+
+
+@app.task
+def fails_with(size):
+    raise ValueError(secrets.token_hex(size // 2))
 
 
 @app.task
@@ -178,13 +260,23 @@ def big_and_ignored(size):
     return "x" * size
 
 
-class Watched(Task):
-    """A custom base class."""
+@app.task(acks_late=True)
+def fails_late(path):
+    write.run("late", path=path)
+    raise KeyError("late")
 
-    def on_success(self, retval, task_id, args, kwargs):
-        write.run("on_success", retval, path=kwargs["path"])
+
+@app.task
+def starts_failing(path):
+    starts.run(path)
+    raise ValueError("after all")
 
 
-@app.task(base=Watched)
-def watched(*, path):
-    return "fine"
+@app.task(bind=True)
+def tries_again(self, path, countdown=0.01):
+    """Retries once somebody has written that it may."""
+    write.run("attempt", self.request.retries, path=path)
+    while not os.path.exists(f"{path}-go"):  # noqa: PTH110  # a path is text here
+        time.sleep(0.05)
+    if not self.request.retries:
+        raise self.retry(countdown=countdown)

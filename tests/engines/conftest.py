@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.engines.canvases")
+pytest.register_assert_rewrite("tests.engines.meaning", "tests.engines.exact")
 
 
 @pytest.fixture

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 
-
-def lines(path):
-    """The lines, sorted: tasks side by side have no order."""
-    return sorted(Path(path).read_text(encoding="utf-8").splitlines())
+from offcanvas.testing.suite import lines  # noqa: F401  # tests have both from here
 
 
 def wait_for(path):
     """A task has begun; it says so by a file."""
+    wait_until(lambda: Path(path).exists(), "the task has begun")
+
+
+def wait_until(true, what="it"):
+    """Wait for something that other processes do."""
     for _ in range(6_000):
-        if Path(path).exists():
+        if true():
             return
         time.sleep(0.05)
-    pytest.fail("the task has not begun")
+    pytest.fail(f"not within five minutes: {what}")

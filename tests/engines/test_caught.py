@@ -2,7 +2,7 @@ from celery import chain, chord, group
 
 from offcanvas.canvas.draw import tree
 from offcanvas.canvas.lift import lift
-from offcanvas.engines.caught import caught
+from offcanvas.celery_app.caught import caught
 from tests.engines.tasks import add, app, total
 
 

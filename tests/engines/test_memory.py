@@ -2,11 +2,16 @@ import pytest
 from celery import chain, chord, group, signals
 from celery.exceptions import TaskRevokedError, WorkerLostError
 
-from offcanvas.canvas.rules import Deviation
-from offcanvas.engines.memory import _as_a_worker_process
-from offcanvas.engines.prepare import CanvasWarning
-from offcanvas.errors import BadCanvas, NeverFinishes, UnknownEngine, UnregisteredTask
-from offcanvas.run import run
+from offcanvas._run import run
+from offcanvas.canvas.planner import Deviation
+from offcanvas.engines.memory.engine import _as_a_worker_process
+from offcanvas.errors import (
+    BadCanvas,
+    CanvasWarning,
+    NeverFinishes,
+    UnknownEngine,
+    UnregisteredTask,
+)
 from tests.engines.tasks import (
     add,
     app,

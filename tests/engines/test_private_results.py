@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from offcanvas.engines.private_results import private_results
+from offcanvas.celery_app.private_results import private_results
 from tests.engines.apart import app
 
 

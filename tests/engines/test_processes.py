@@ -29,6 +29,15 @@ async def test_a_limit_holds_while_the_worker_stops():
         assert await pool.do(abs, -1) == 1
 
 
+async def test_a_limit_begins_with_the_work_and_not_with_the_process(monkeypatch):
+    monkeypatch.setenv(apart.SLOW, "1")
+    async with process_pool(1, TARGET, {}) as pool:
+        with pytest.raises(OutOfTimeError):
+            await pool.do(time.sleep, 20, limit=0.5)
+        # Another one has to begin first, which takes longer than the limit.
+        assert await pool.do(abs, -1, limit=0.5) == 1
+
+
 async def test_work_may_end_when_its_caller_is_patient():
     async with process_pool(1, TARGET, {}) as pool:
         doing = asyncio.create_task(pool.do(abs, -1, patient=lambda: True))
@@ -93,7 +102,7 @@ async def test_a_process_that_ends_is_lost_and_there_is_another(leave):
 async def test_a_process_that_has_forked_can_be_killed(tmp_path):
     async with process_pool(1, TARGET, {}) as pool:
         with pytest.raises(OutOfTimeError):
-            await pool.do(forks_and_hangs, str(tmp_path / "forked"), limit=0.5)
+            await pool.do(forks_and_hangs, str(tmp_path / "forked"), limit=3)
         forked = int((tmp_path / "forked").read_text())
         assert await pool.do(abs, -1) == 1
         # What it has forked lives on, and does not keep the connection.

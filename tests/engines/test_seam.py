@@ -1,7 +1,8 @@
 import pytest
-from celery import Celery, _state, chain, current_app, group
+from celery import Celery, _state, beat, chain, current_app, group
+from kombu.exceptions import OperationalError
 
-from offcanvas.engines.seam import DECLINED, context_route, open_route, route_for
+from offcanvas.celery_app.seam import DECLINED, context_route, open_route, route_for
 from tests.engines.tasks import add, app
 
 
@@ -92,3 +93,41 @@ def test_a_declined_call_is_celerys():
     finally:
         close()
     assert route_for(app) is None
+
+
+def beaten(name, broker, answer):
+    """Beat's scheduler with one entry that is due, and a route for its app."""
+    of = Celery(name, broker=broker, set_as_current=False)
+    of.conf.broker_connection_max_retries = 1
+    of.conf.task_default_queue = name
+    of.conf.beat_schedule = {"due": {"task": f"{name}.task", "schedule": 0.0}}
+
+    @of.task(name=f"{name}.task")
+    def task():
+        """Never run."""
+
+    route = Catcher(answer)
+    return beat.Scheduler(of), route, open_route(of, route)
+
+
+def test_beat_needs_no_broker_for_what_goes_elsewhere():
+    scheduler, route, close = beaten("beaten", "redis://127.0.0.1:1/0", "caught")
+    try:
+        scheduler.tick()
+        assert [caught[0] for caught in route.caught] == ["beaten.task"]
+    finally:
+        close()
+    # With the switch closed it is Celery's own again, which connects before it sends.
+    with pytest.raises(OperationalError):
+        assert scheduler.producer
+
+
+def test_what_a_route_leaves_to_celery_is_published_by_beat():
+    scheduler, route, close = beaten("left", "memory://", DECLINED)
+    try:
+        scheduler.tick()
+    finally:
+        close()
+    assert {caught[0] for caught in route.caught} == {"left.task"}
+    with scheduler.app.connection() as connection, connection.SimpleQueue("left") as queue:
+        assert queue.get_nowait().headers["task"] == "left.task"

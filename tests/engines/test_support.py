@@ -1,38 +1,43 @@
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from offcanvas._run import run
 from offcanvas.canvas.lift import lift
-from offcanvas.canvas.rules import Deviation
-from offcanvas.engines import support
-from offcanvas.engines.base import ENGINES, engine
-from offcanvas.engines.support import FEATURES, Level, Support, features_of, gaps, require, total
+from offcanvas.canvas.nodes import KINDS, Options
+from offcanvas.canvas.planner import Deviation
+from offcanvas.engines import registry, support, support_page
+from offcanvas.engines.features import DEVIATIONS, NOT_FEATURES, Feature
+from offcanvas.engines.registry import engine, specs
+from offcanvas.engines.spec import EngineSpec
+from offcanvas.engines.support import Level, Support, features_of, gaps, require, total
 from offcanvas.errors import MissingExtra, UnknownEngine, UnsupportedCanvas
-from offcanvas.run import run
 from tests.canvas.shop import flow
 from tests.engines.tasks import add, app
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", specs())
 def test_tables_are_total(name):
     table = engine(name).support
-    assert tuple(table) == FEATURES
+    assert tuple(table) == tuple(Feature)
     assert all(cell.note for cell in table.values() if cell.level is not Level.EXACT)
 
 
 def test_every_node_option_and_deviation_is_a_feature():
     node = lift(flow())
     used = {feature for place in support.walk(node) for feature in features_of(place)}
-    assert used <= set(FEATURES)
-    assert {"node: chord", "option: countdown", "option: link_error"} <= used
-    assert len([row for row in FEATURES if row.startswith("deviation")]) == len(Deviation)
+    assert used <= set(Feature)
+    assert {Feature.NODE_CHORD, Feature.OPTION_COUNTDOWN, Feature.OPTION_LINK_ERROR} <= used
+    assert len(DEVIATIONS) == len(Deviation)
 
 
 def test_all_gaps_are_in_one_error():
     rows = total(
         {
-            "node: map": support.unsupported("no loops here; use a group"),
-            "option: queue": support.unsupported("one queue only"),
+            Feature.NODE_MAP: support.unsupported("no loops here; use a group"),
+            Feature.OPTION_QUEUE: support.unsupported("one queue only"),
         }
     )
     with pytest.raises(UnsupportedCanvas) as raised:
@@ -46,7 +51,7 @@ def test_all_gaps_are_in_one_error():
 
 
 def test_what_differs_is_no_gap():
-    rows = total({"option: queue": support.differs("there is one")})
+    rows = total({Feature.OPTION_QUEUE: support.differs("there is one")})
     assert gaps(lift(flow()), rows) == []
 
 
@@ -56,9 +61,21 @@ def test_another_serializer_is_refused_before_anything_runs(monkeypatch):
         run(add.s(1))
 
 
-def test_rows_that_are_no_features_are_refused():
-    with pytest.raises(KeyError, match="no such feature: node: spiral"):
-        total({"node: spiral": support.EXACT})
+def test_kinds_options_and_deviations_all_have_a_feature():
+    assert {Feature.of_node(word) for word in KINDS} == {
+        f for f in Feature if f.startswith("node-")
+    }
+    options = {item.name for item in fields(Options)} - NOT_FEATURES
+    assert {Feature.of_option(name) for name in options} == {
+        f for f in Feature if f.startswith("option-")
+    }
+    assert {Feature.of_deviation(one) for one in Deviation} == set(DEVIATIONS)
+
+
+def test_slugs_are_short_and_texts_are_said_once():
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one) and len(one) <= 40 for one in Feature)
+    texts = [one.text for one in Feature]
+    assert len(set(texts)) == len(texts)
 
 
 def test_a_level_below_exact_needs_a_note():
@@ -72,11 +89,12 @@ def test_an_unknown_engine_lists_those_there_are():
 
 
 def test_a_missing_extra_is_named(monkeypatch):
-    monkeypatch.setitem(ENGINES, "far", ("no_such_library.engine:Engine", "far"))
+    far = EngineSpec("far", "Far", "no_such_library.engine:Engine", "", "'offcanvas[far]'")
+    monkeypatch.setattr(registry, "specs", lambda: {"far": far})
     with pytest.raises(MissingExtra, match=r"pip install 'offcanvas\[far\]'"):
         engine("far")
 
 
 def test_the_page_is_up_to_date():
     page = Path(__file__).parents[2] / "docs" / "support.md"
-    assert page.read_text(encoding="utf-8") == support.markdown()
+    assert page.read_text(encoding="utf-8") == support_page.markdown()

@@ -7,20 +7,21 @@ from celery import group
 from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from kombu.exceptions import EncodeError
 
+from offcanvas.canvas.calls import Branch, ChordFailure, TaskCall
 from offcanvas.canvas.lift import lift
 from offcanvas.canvas.lower import lower
 from offcanvas.canvas.nodes import Options, Task
-from offcanvas.engines.memory import memory_backend
-from offcanvas.engines.prepare import signature_of
-from offcanvas.engines.task_runtime import (
+from offcanvas.celery_app.freezing import signature_of
+from offcanvas.celery_app.task_runtime import (
     fail_chord,
     revoke,
     run_task,
     store_failures,
 )
-from offcanvas.engines.time_limits import time_limits
-from offcanvas.engines.values import error_wire, from_wire, to_wire
-from offcanvas.engines.walker import Branch, ChordFailure, TaskCall, result_ids
+from offcanvas.celery_app.time_limits import time_limits
+from offcanvas.celery_app.values import error_wire, from_wire, to_wire
+from offcanvas.engines.memory.engine import memory_backend
+from offcanvas.engines.walker import result_ids
 from tests.engines.tasks import (
     add,
     app,

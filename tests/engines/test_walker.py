@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from offcanvas.canvas.nodes import Chain, Chord, Group, Options, Task
-from offcanvas.engines.memory import Loop, Sleep
-from offcanvas.engines.walker import (
+from offcanvas.canvas.calls import (
     FAILURE,
     IGNORED,
     REFUSED,
@@ -21,9 +19,10 @@ from offcanvas.engines.walker import (
     End,
     TaskCall,
     TaskOutcome,
-    Walker,
-    result_ids,
 )
+from offcanvas.canvas.nodes import Chain, Chord, Group, Options, Task
+from offcanvas.engines.memory.engine import Loop, Sleep
+from offcanvas.engines.walker import Walker, result_ids
 
 ERROR = {"exc_type": "ValueError", "exc_module": "builtins", "exc_message": ["no"]}
 
@@ -54,6 +53,9 @@ class Script:
 
     async def store_failures(self, task_ids, error, culprit):
         self.stored.append((list(task_ids), error["exc_type"], culprit))
+
+    async def carry(self, values):
+        return values
 
     async def sleep(self, seconds):
         self.slept.append(seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from comparisons.lab.alerts import Alert
 from comparisons.lab.cell import Result
 from comparisons.lab.evidence import Moment
 from comparisons.lab.fault import Ending, discover
@@ -42,6 +43,7 @@ def result(fault: str, profile: str, repetition: int, found: Found | None = FOUN
         timeline=(Moment(-1.0, "the run is started"), Moment(0.0, "FAULT: <i>struck</i>"),
                   Moment(0.1, "generate C0-1: started, attempt 1", "11")),
         logs={"worker-1": ("ERROR: <script>alert(1)</script>",)}, began_at=99.0, fault_at=100.0,
+        alerts=(Alert("WorkerGone", 4.0),) if profile != "prefect" else (),
     )  # fmt: skip
 
 

@@ -10,8 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import typer
@@ -22,10 +25,13 @@ from comparisons.__main__ import app
 from comparisons.lab import docs
 from comparisons.lab.export import SCHEMA, as_json, dumps
 from comparisons.lab.fault import Ending, discover
+from comparisons.lab.lane import Lane
 from comparisons.lab.plan import make_plan
+from comparisons.lab.probes import NotReached
 from comparisons.lab.profiles import PROFILES
 from comparisons.lab.report import render
 from comparisons.lab.table import print_lab
+from offcanvas.servers import ServerError
 from shared.cli import run
 from tests.comparisons.browser import Page, visit
 from tests.faults.samples import FOUND, LOST, lab, result
@@ -120,17 +126,14 @@ async def test_a_cell_opens_its_evidence(tmp_path: Path) -> None:
 
 
 def test_the_page_of_the_docs_is_the_generators() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    before, after = docs.TEMPLATE.read_text(encoding="utf-8").split(docs.RESULTS)
-    assert page.startswith(before)
-    assert page.endswith(after)
-    results = page.removeprefix(before).removesuffix(after)
-    rows = [line for line in results.splitlines() if line.startswith("| F")]
-    assert {row.count("|") for row in rows} == {len(PROFILES) + 2}
-    assert {row[2:5] for row in rows} == set(discover()), (
-        "run the lab, then python -m comparisons.lab.docs faults.json > docs/faults.md"
+    kept = [docs.read(file) for file in docs.KEPT]
+    assert PAGE.read_text(encoding="utf-8") == docs.page(*kept), (
+        "python -m comparisons.lab.docs > docs/faults.md"
     )
-    assert docs.page(as_json(lab()), as_json(lab(spoiled=True))).count("| F01 ") == 2
+    seen = {(square["fault"], square["profile"]) for data in kept for square in data["matrix"]}
+    rerouted = {name for name, profile in PROFILES.items() if profile.rerouted_to}
+    assert seen >= {(fault, name) for fault in discover() for name in rerouted}
+    assert docs.page(as_json(lab()), as_json(lab(spoiled=True))).count("\n| F01 ") == 4
 
 
 @pytest.mark.parametrize(
@@ -196,7 +199,7 @@ def test_the_commands_of_the_page_can_be_given(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("comparisons.lab.plan._check_programs", lambda _: None)
     block = PAGE.read_text(encoding="utf-8").split("```")[1]
     lines = [line.partition("#")[0].strip() for line in block.strip().splitlines()]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         words = shlex.split(line)
         if words[0] == "make":
@@ -211,3 +214,21 @@ def test_the_commands_of_the_page_can_be_given(monkeypatch: pytest.MonkeyPatch) 
         command = typer.main.get_command(app).commands["faults"]  # type: ignore[attr-defined] # a group
         flags = command.make_context("faults", given).params
         make_plan(**flags)
+
+
+def test_a_lane_without_a_worker_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def start(lane: Lane) -> None:
+        url = f"sqlite:///{tmp_path / 'voters.db'}"
+        lane.servers["database"] = cast("Any", SimpleNamespace(url=url))
+
+    def nobody(_lane: Lane) -> None:
+        raise NotReached("no worker took work")
+
+    monkeypatch.setattr(Lane, "_start_servers", start)
+    monkeypatch.setattr(Lane, "make_ready", nobody)
+    monkeypatch.setattr("comparisons.lab.alerts.available", lambda _package: False)
+    lane = Lane(PROFILES["temporal"], tmp_path / "lane", threading.Event())
+    with pytest.raises(ServerError, match=r"^temporal does not come up: no worker took work$"):
+        lane.__enter__()

@@ -80,5 +80,5 @@ def test_workloads_count_their_steps(stack: Stack, monkeypatch: pytest.MonkeyPat
 
 
 def test_nothing_there_to_wait_for(stack: Stack) -> None:
-    with pytest.raises(UsageError, match="is no id of a Prefect flow run"):
+    with pytest.raises(UsageError, match="is not an id of a Prefect flow run"):
         stack.client.wait("nonsense", 1)

@@ -104,7 +104,9 @@ def test_an_address_that_is_none_is_told_how_to_write_one(
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", url)
     settings.cache_clear()
-    with pytest.raises(UsageError, match=rf"^PREFECT_API_URL='{url}' is no address: use http://"):
+    with pytest.raises(
+        UsageError, match=rf"^PREFECT_API_URL='{url}' is not an address: use http://"
+    ):
         connect()
 
 

@@ -1,4 +1,4 @@
-"""What is different about our Prefect server on SQLite: garbage, and who has the lock."""
+"""What is different about our Prefect server on SQLite: garbage, who has the lock, and streams."""
 
 import subprocess
 import sys
@@ -104,3 +104,41 @@ READER = textwrap.dedent(
 )
 def test_a_transaction_that_has_only_read_has_the_lock(tmp_path, begun, said):
     assert told_by(READER, tmp_path, begun) == said
+
+
+STREAMS = textwrap.dedent(
+    """
+    import asyncio, sys
+
+    if sys.argv[2] == "pass":
+        from offcanvas.servers import prefect_server
+
+        prefect_server.let_streams_pass()
+
+    from prefect.server.api.server import RequestLimitMiddleware
+
+    async def main():
+        listens = asyncio.Event()
+
+        async def app(scope, receive, send):
+            if scope["type"] == "websocket":
+                listens.set()
+                await asyncio.Event().wait()
+
+        limited = RequestLimitMiddleware(app, limit=1)
+        stream = asyncio.create_task(limited({"type": "websocket"}, None, None))
+        await listens.wait()
+        asked = asyncio.create_task(limited({"type": "http"}, None, None))
+        _, waits = await asyncio.wait({asked}, timeout=1)
+        print("waits" if waits else "answered")
+        for one in (stream, asked):
+            one.cancel()
+
+    asyncio.run(main())
+    """
+)
+
+
+@pytest.mark.parametrize(("streams", "said"), [("pass", "answered"), ("count", "waits")])
+def test_a_stream_of_events_takes_the_place_of_no_request(tmp_path, streams, said):
+    assert told_by(STREAMS, tmp_path, streams) == said

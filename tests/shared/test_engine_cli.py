@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from shared.cli import run
 from shared.contract import Health, Outcome, TaskSpan
 from shared.engine_cli import make_app
+from shared.metrics.sight import Sight
 from shared.variants import named
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +73,7 @@ def call(client: Scripted, *args: str) -> int:
         lambda: client,
         lambda concurrency: print(f"works on {concurrency}"),  # noqa: T201 - seen by the test
         lambda older_than, once: [f"older than {older_than:g}"] if once else [],
+        lambda: nullcontext(("scripted", Sight)),
     )
     with pytest.raises(SystemExit) as stop:
         run(app, "try", list(args))
@@ -151,7 +154,7 @@ def test_health_is_exit_1_without_a_worker(capsys: pytest.CaptureFixture[str]) -
     assert "workers: NONE\nqueued: 3, running: unknown\nstuck: none\n" in out
 
 
-@pytest.mark.parametrize("engine", ["celery", "prefect", "temporal"])
+@pytest.mark.parametrize("engine", ["airflow", "celery", "prefect", "temporal"])
 def test_sigterm_before_the_worker_works_is_a_clean_end(engine: str, tmp_path: Path) -> None:
     """The process is stopped while it imports its engine: it waits there for the signal."""
     (tmp_path / "sitecustomize.py").write_text(WAITS_IN_AN_IMPORT.format(engine=engine))

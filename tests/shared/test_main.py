@@ -141,7 +141,11 @@ MISUSE = {
     "no command": ([], {}, "Missing command"),
     "unknown command": (["unit"], {}, "No such command 'unit'"),
     "init without an address": (["init"], {}, "DATABASE_URL is not set"),
-    "init with a wrong address": (["init"], {"DATABASE_URL": "voters.db"}, "no database address"),
+    "init with a wrong address": (
+        ["init"],
+        {"DATABASE_URL": "voters.db"},
+        "not a database address",
+    ),
     "init out of reach": (["init"], {"DATABASE_URL": NO_DATABASE}, "cannot reach DATABASE_URL"),
     "init with an argument": (["init", "now"], {}, "unexpected extra argument"),
     "fake with a word": (["fake", "--voters", "many"], {}, "--voters"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from offcanvas.printable import masked as masked_by_the_kit
 from shared.errors import UsageError
 from shared.settings import Settings, load_settings, masked, settings
 from shared.settings_table import settings_in_force
@@ -103,7 +104,17 @@ def test_the_table_hides_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
         ("sqlite:////tmp/a@b.db", "sqlite:////tmp/a@b.db"),
         ("host:7233", "host:7233"),
         ("", ""),
+        ("amqp://a:b;c@one//;amqp://d:e@two//", "amqp://a:***@one//;amqp://d:***@two//"),
+        ("https://TOKEN@host/api", "https://***@host/api"),
+        ("http://me:pw@host:4200/api", "http://me:***@host:4200/api"),
+        ("postgresql://host/db?PASSWORD=pw&x=1", "postgresql://host/db?PASSWORD=***&x=1"),
+        (
+            "sqs://?aws_secret_access_key=x;api_key=y",
+            "sqs://?aws_secret_access_key=***;api_key=***",
+        ),
+        ("host=a password=b dbname=c", "host=a password=*** dbname=c"),
+        ("cannot reach http://me:pw@host/api", "cannot reach http://me:***@host/api"),
     ],
 )
 def test_masked(address: str, shown: str) -> None:
-    assert masked(address) == shown
+    assert masked(address) == masked_by_the_kit(address) == shown

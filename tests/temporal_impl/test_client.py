@@ -1,7 +1,10 @@
 """The caller's side: what goes wrong, and what the records say."""
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,6 +164,22 @@ def test_an_unknown_namespace_is_named(server: Stage, monkeypatch: pytest.Monkey
     settings.cache_clear()
     with pytest.raises(UsageError, match=r"NAMESPACE=elsewhere: the server at .* has no"):
         asyncio.run(connect())
+
+
+def test_commands_with_an_unknown_namespace_end_in_one_line(server: Stage) -> None:
+    environment = {**os.environ, "TEMPORAL_NAMESPACE": "elsewhere"}
+    # Several at a time: the SDK's core may abort a process that ends as its connection does.
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-m", "temporal_impl", "start", "chain"],
+            env=environment, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for one in begun:
+        _, said = one.communicate(timeout=300)
+        assert (one.returncode, said.count("\n")) == (2, 1), said
+        assert "has no such namespace" in said
 
 
 def test_no_worker_is_a_timeout(server: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from shared.variants import VARIANTS
     from temporal_impl.activities import Activities
     from temporal_impl.fan_out import fan_out
-    from temporal_impl.messages import Parts, Run, Station
+    from temporal_impl.inputs import Parts, Run, Station
     from temporal_impl.options import SHORT
     from temporal_impl.registry import WORKFLOWS
 

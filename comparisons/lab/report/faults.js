@@ -58,6 +58,8 @@ function facts(run) {
   add("Engine's word for the run", run.shown || "-");
   add("The caller was told", run.told || "-");
   add("Noticed, after the fault", seconds(run.detected));
+  add("Alerts, after the fault", run.alerts === null ? "nobody watched"
+    : run.alerts.map(([name, after]) => `${name} ${after.toFixed(1)} s`).join(", ") || "none");
   add("Healed, after the fault", seconds(run.healed));
   add("Whole, after the fault", seconds(run.completed));
   add("Whole, after the heal", seconds(run.completed_after_heal));

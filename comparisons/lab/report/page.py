@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import comparisons.report
-from comparisons.lab.docs import words_for_lost
+from comparisons.lab.docs import told_by, words_for_lost
 
 FOLDER = Path(__file__).parent
 COMMON = Path(comparisons.report.__file__).parent
@@ -36,6 +36,10 @@ def render(data: Mapping[str, Any]) -> str:
         created=datetime.fromisoformat(data["created"]),
         words_for_lost=partial(words_for_lost, data["runs"]),
         squares={(s["fault"], s["profile"]): s for s in data["matrix"]},
+        told={
+            fault["id"]: told_by([s for s in data["matrix"] if s["fault"] == fault["id"]])
+            for fault in data["faults"]
+        },
         titles={profile["name"]: profile["title"] for profile in data["profiles"]},
         style=Markup(style),  # noqa: S704 - our own files
         script=Markup(_own("faults.js")),  # noqa: S704 - our own file

@@ -6,17 +6,29 @@ nothing of it.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from shared import metrics
+from shared.settings import settings
+
 
 def celery(how: str, concurrency: int) -> None:
     """`generate_roll(run_id, station_id, paper)`."""
+    from celery_impl.worker import run_worker
+
+    change_task(how)
+    run_worker(concurrency)
+
+
+def change_task(how: str) -> None:
+    """Put the changed task in the place of the one that the app has."""
     from celery_impl.app import PROFILE, app
     from celery_impl.tasks import generate_roll
-    from celery_impl.worker import run_worker
     from shared import steps
 
     app.tasks.pop(generate_roll.name)
@@ -29,7 +41,6 @@ def celery(how: str, concurrency: int) -> None:
 
     changed = required if how == "required" else default
     app.task(name=generate_roll.name, **PROFILE.step)(changed)  # type: ignore[no-untyped-call]
-    run_worker(concurrency)
 
 
 def prefect(_how: str, concurrency: int) -> None:
@@ -54,7 +65,7 @@ def prefect(_how: str, concurrency: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StationOnPaper:
-    """What `temporal_impl.messages.Station` has become."""
+    """What `temporal_impl.inputs.Station` has become."""
 
     run_id: str
     station_id: str
@@ -79,7 +90,42 @@ def temporal(_how: str, concurrency: int) -> None:
     run_worker(concurrency)
 
 
+_CHANGED_DAG = """
+from airflow.sdk import dag
+from airflow_impl.names import RUN
+from airflow_impl.options import DAG
+from airflow_impl.tasks import STATION, _rolls, assign_all, step, sum_pages
+
+@step(map_index_template=STATION)
+def generate_roll(run, station_id, paper="A4"):
+    return _rolls(run, [station_id])[0] if paper else 0
+
+@dag(**DAG)
+def chord_by_station():
+    sum_pages(RUN, generate_roll.partial(run=RUN).expand(station_id=assign_all(RUN)))
+
+chord_by_station()
+"""
+
+
+def airflow(_how: str, concurrency: int) -> None:
+    """`generate_roll(run, station_id, paper="A4")` in the folder that the worker reads DAGs from.
+
+    The DAG processor has read the old one; a task's process reads the file that it finds.
+    """
+    from airflow_impl.names import DAGS
+    from airflow_impl.worker import run_worker
+
+    folder = settings().rolls_dir.parent / "changed-dags"
+    shutil.copytree(DAGS, folder, dirs_exist_ok=True)
+    (folder / "chord_by_station.py").write_text(_CHANGED_DAG, encoding="utf-8")
+    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(folder)
+    run_worker(concurrency)
+
+
+_WORKERS = {"airflow": airflow, "celery": celery, "prefect": prefect, "temporal": temporal}
+
 if __name__ == "__main__":
-    {"celery": celery, "prefect": prefect, "temporal": temporal}[sys.argv[1]](
-        sys.argv[2], int(sys.argv[3])
-    )
+    if settings().metrics_port is not None:
+        metrics.start(settings().metrics_port, settings().metrics_host)
+    _WORKERS[sys.argv[1]](sys.argv[2], int(sys.argv[3]))

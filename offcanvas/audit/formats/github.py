@@ -27,6 +27,7 @@ def render(report: Report) -> str:
         f"::warning file={_property(path)}::{_data(f'not read: {reason}')}"
         for path, reason in report.answer.unreadable
     ]
+    lines += [f"::notice title=offcanvas::{_data(said)}" for said in report.not_said]
     return "".join(f"{line}\n" for line in lines)
 
 

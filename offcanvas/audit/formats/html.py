@@ -8,10 +8,11 @@ from typing import Final
 from offcanvas.audit.drawing import outline_tree, picture, short
 from offcanvas.audit.finding import Finding, Severity
 from offcanvas.audit.inventory import CanvasPlace
-from offcanvas.audit.migration import THRESHOLDS, Effort, Plan, plan
-from offcanvas.audit.report import Report, plural, said
+from offcanvas.audit.migration import THRESHOLDS, Advice, Effort, advise
+from offcanvas.audit.report import Report, said
 from offcanvas.audit.rules import all_rules
 from offcanvas.audit.verdict import verdicts
+from offcanvas.printable import plural
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --page: #ffffff; --link: #175cd3; --ink: #1f2933;
@@ -52,8 +53,8 @@ p, td:last-child { overflow-wrap: anywhere }
 
 def render(report: Report) -> str:
     """The whole page."""
-    move = plan(report.answer, report.findings)
-    name = escape(report.root.resolve().name)
+    move = advise(report.answer, report.findings)
+    name = escape(report.root.name)
     return (
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><title>Celery audit of {name}</title>\n'
@@ -62,7 +63,7 @@ def render(report: Report) -> str:
         f"<h1>Celery audit of {name}</h1>\n"
         '<nav><a href="#advice">Advice</a><a href="#canvases">Canvases</a>'
         '<a href="#findings">Findings</a><a href="#inventory">Inventory</a></nav>\n'
-        f"{_counts(report)}\n{_advice(move)}\n{_hot_spots(move)}\n{_canvases(move)}\n"
+        f"{_counts(report)}\n{_advice(move)}\n{_hot_spots(move)}\n{_ported(report)}\n{_canvases(move)}\n"
         f"{_findings(report)}\n{_inventory(report)}\n</body></html>\n"
     )
 
@@ -82,7 +83,7 @@ def _counts(report: Report) -> str:
     return f'<ul class="counts">{cells}</ul>'
 
 
-def _advice(move: Plan) -> str:
+def _advice(move: Advice) -> str:
     stay = "".join(f"<p>{escape(line)}</p>" for line in move.stay)
     steps = "".join(
         f"<li><p><b>{escape(s.title)}</b>: {escape(s.why)}.</p>"
@@ -97,7 +98,7 @@ def _advice(move: Plan) -> str:
     )
 
 
-def _hot_spots(move: Plan) -> str:
+def _hot_spots(move: Advice) -> str:
     if not move.hot_spots:
         return ""
     rows = "".join(
@@ -111,7 +112,7 @@ def _hot_spots(move: Plan) -> str:
     )
 
 
-def _canvases(move: Plan) -> str:
+def _canvases(move: Advice) -> str:
     parts = [
         f'<h2 id="canvases">Canvases</h2><p class="soft">Effort. {escape(THRESHOLDS)}</p>'
         if move.efforts
@@ -119,6 +120,35 @@ def _canvases(move: Plan) -> str:
     ]
     parts += [_canvas(place, effort) for place, effort in move.efforts]
     return "\n".join(parts)
+
+
+def _ported(report: Report) -> str:
+    """Whether each canvas can be ported, by the code that ports it."""
+    if not report.ported:
+        return ""
+    told = Counter(one.verdict for one in report.ported)
+    without = len(report.ported) - told["todo"] - told["refused"]
+    rows = "".join(
+        f"<tr><td><code>{escape(one.path)}:{one.line}</code><td><code>{escape(one.name)}</code>"
+        f"<td><b>{escape(_WORDS[one.verdict])}</b><td class=number>{one.decisions}"
+        f"<td class=number>{one.todos}<td>{escape(one.why)}</tr>"
+        for one in report.ported
+    )
+    return (
+        '<h2 id="port">What a port would take</h2>'
+        f"<p>{without} of {plural(len(report.ported), 'function')} that build or send canvases can "
+        "be ported by <code>offcanvas port</code> with nothing left to write.</p>"
+        "<table><tr><th>where<th>function<th>a port<th class=number>decisions"
+        f"<th class=number>to write<th>because</tr>{rows}</table>"
+    )
+
+
+_WORDS: Final = {
+    "exact": "exact",
+    "decide": "works, with decisions",
+    "todo": "has parts to be written",
+    "refused": "refused",
+}
 
 
 def _canvas(place: CanvasPlace, effort: Effort) -> str:
@@ -192,6 +222,7 @@ def _inventory(report: Report) -> str:
         f"<li><code>{escape(path)}</code>: {escape(reason)}</li>"
         for path, reason in answer.unreadable
     )
+    not_said = "".join(f"<li>{escape(text)}</li>" for text in report.not_said)
     return (
         '<h2 id="inventory">Inventory</h2><h3>Tasks</h3><table><tr><th>task<th>where<th>form'
         f"<th class=number>call sites</tr>{tasks}</table>"
@@ -201,4 +232,5 @@ def _inventory(report: Report) -> str:
             else ""
         )
         + (f"<h3>Files not read</h3><ul>{missing}</ul>" if missing else "")
+        + (f"<h3>What the findings do not tell</h3><ul>{not_said}</ul>" if not_said else "")
     )

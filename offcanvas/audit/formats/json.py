@@ -56,6 +56,8 @@ def render(report: Report) -> str:
                 "known": report.known,
                 "unreadable": [{"path": p, "reason": r} for p, r in answer.unreadable],
                 "notes": list(report.notes),
+                "not_said": list(report.not_said),
+                "below_level": dict(sorted(report.below.items())),
                 "inventory": {
                     "tasks": [
                         {
@@ -123,6 +125,8 @@ def _outline(drawn: Drawn) -> dict[str, Any]:
         said["body"] = _outline(drawn.body)
     if drawn.repeated:
         said["repeated"] = True
+    if drawn.optional:
+        said["optional"] = True
     if drawn.errbacks:
         said["errbacks"] = True
     if drawn.why:

@@ -5,22 +5,23 @@ from collections import Counter
 from offcanvas.audit.drawing import diagram
 from offcanvas.audit.finding import Severity
 from offcanvas.audit.inventory import CanvasPlace
-from offcanvas.audit.migration import STAY, THRESHOLDS, Effort, plan
-from offcanvas.audit.report import Report, plural, said
+from offcanvas.audit.migration import STAY, THRESHOLDS, Effort, advise
+from offcanvas.audit.report import Report, said
 from offcanvas.audit.verdict import verdicts
+from offcanvas.printable import plural
 
 
 def render(report: Report) -> str:
     """Inventory, canvases, hot spots, order, advice and findings."""
-    answer, move = report.answer, plan(report.answer, report.findings)
+    answer, move = report.answer, advise(report.answer, report.findings)
     lines = [
-        f"# Celery audit of {report.root.resolve().name}",
+        f"# Celery audit of {_escape(report.root.name)}",
         "",
         _counts(report),
         "",
         "## Where to stay on Celery",
         "",
-        *move.stay,
+        *map(_escape, move.stay),
         "",
         f"(Advice by default from {STAY:.0%} of tasks outside of canvases.)",
         "",
@@ -28,16 +29,18 @@ def render(report: Report) -> str:
         "",
     ]
     for number, step in enumerate(move.steps, 1):
-        lines += [f"{number}. **{step.title}**: {step.why}."]
-        lines += [f"   - `{member}`" for member in step.members]
+        lines += [f"{number}. **{_escape(step.title)}**: {_escape(step.why)}."]
+        lines += [f"   - {_code(member)}" for member in step.members]
     lines += ["", "## Hot spots", "", "| file | heat | findings | canvases |", "|---|---|---|---|"]
-    lines += [f"| `{h.path}` | {h.heat} | {h.findings} | {h.canvases} |" for h in move.hot_spots]
+    lines += [
+        f"| {_code(h.path)} | {h.heat} | {h.findings} | {h.canvases} |" for h in move.hot_spots
+    ]
     lines += ["", "## Canvases", "", f"Effort: {THRESHOLDS}", ""]
     for place, effort in move.efforts:
         lines += _canvas(place, effort)
     lines += ["## Tasks", "", "| task | where | form | call sites |", "|---|---|---|---|"]
     lines += [
-        f"| `{t.name}` | `{t.path}:{t.line}` | {t.kind} | {answer.callers[t.name]} |"
+        f"| {_code(t.name)} | {_code(f'{t.path}:{t.line}')} | {t.kind} | {answer.callers[t.name]} |"
         for t in answer.tasks
     ]
     lines += ["", "## Findings", ""]
@@ -45,11 +48,16 @@ def render(report: Report) -> str:
         found = [f for f in report.findings if f.severity is severity]
         if found:
             lines += [f"### {severity.label.capitalize()} ({len(found)})", ""]
-            lines += [f"- `{f.path}:{f.line}` {f.code}: {_escape(said(f))}" for f in found]
+            lines += [
+                f"- {_code(f'{f.path}:{f.line}')} {f.code}: {_escape(said(f))}" for f in found
+            ]
             lines.append("")
     if answer.unreadable:
         lines += ["## Files not read", ""]
-        lines += [f"- `{path}`: {_escape(reason)}" for path, reason in answer.unreadable]
+        lines += [f"- {_code(path)}: {_escape(reason)}" for path, reason in answer.unreadable]
+    if report.not_said:
+        lines += ["", "## What the findings do not tell", ""]
+        lines += [f"- {_escape(text)}" for text in report.not_said]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -67,9 +75,9 @@ def _counts(report: Report) -> str:
 
 
 def _canvas(place: CanvasPlace, effort: Effort) -> list[str]:
-    where = f" in `{place.function}`" if place.function else ""
+    where = f" in {_code(place.function)}" if place.function else ""
     lines = [
-        f"### `{place.path}:{place.line}`{where}",
+        f"### {_code(f'{place.path}:{place.line}')}{where}",
         "",
         f"Effort: **{effort.size}** ({_escape(effort.why)}).",
         "",
@@ -83,4 +91,13 @@ def _canvas(place: CanvasPlace, effort: Effort) -> list[str]:
 
 
 def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    """Text whose characters mean nothing to Markdown: no HTML, links or images of others."""
+    for mark in ("\\", "|", "*", "[", "]", "!"):
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _code(text: object) -> str:
+    """A name as code, from which no character of it can break out; in tables, too."""
+    inside = str(text).replace("`", "'").replace("|", "\N{BROKEN BAR}")
+    return f"`{inside}`"

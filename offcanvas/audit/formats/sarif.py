@@ -49,7 +49,8 @@ def render(report: Report) -> str:
                         "locations": [_location(path, 1, 1, 1)],
                     }
                     for path, reason in report.answer.unreadable
-                ],
+                ]
+                + [{"level": "note", "message": {"text": text}} for text in report.not_said],
             }
         ],
     }

@@ -3,17 +3,22 @@
 from collections import Counter
 
 from offcanvas.audit.finding import Severity
-from offcanvas.audit.report import Report, plural, said
+from offcanvas.audit.report import Report, said
+from offcanvas.printable import at_line_start, plural
 
 
 def render(report: Report) -> str:
-    """`path:line:column: CEL301 high: message`, unreadable files, then the counts."""
+    """`path:line:column: CEL301 high: message`, unreadable files, what is not told, the counts."""
     lines = [
         f"{f.path}:{f.line}:{f.column}: {f.code} {f.severity.label}: {said(f)}"
         for f in report.findings
     ]
     lines += [f"{path}: not read: {reason}" for path, reason in report.answer.unreadable]
     lines += report.notes
+    if lines and report.not_said:
+        lines.append("")
+    lines += report.not_said
+    lines = [at_line_start(line) for line in lines]
     if lines:
         lines.append("")
     lines.append(_summary(report))

@@ -25,15 +25,16 @@ How to write a rule
 3. One function, decorated:
 
        @module_rule("CEL206", Severity.HIGH)
-       def check(module: Module) -> Iterator[Finding]:
+       def check(module: Module) -> Iterator[Remark]:
            for send in module.sends:
                if send.how == "delay" and ...:
-                   yield module.finding(send.node, "what is wrong, and what to write instead")
+                   yield module.remark(send.node, "what is wrong, and what to write instead")
 
    or `@project_rule(...)` with `def check(project: Project)` for what concerns no single file
    (settings, beat entries, the absence of something).
-4. Doubt is said, not hidden: `module.finding(node, message, doubt="the wrapper may defer it")`
-   prints the doubt and lowers the severity by one step. When nothing speaks for a fault, be silent.
+4. Doubt is said, not hidden: `module.remark(node, message, doubt="the wrapper may defer it")`
+   prints the doubt and lowers the severity by one step; `severity=Severity.LOW` is for a part of
+   the rule that weighs less. When nothing speaks for a fault, be silent.
 5. A certain and local cure: pass `edits=(module.replace(node, "new text"),)`; `--fix` applies it.
 6. Tests: `tests/audit/rules/test_<smell>.py`, with a positive, a tricky negative, and more.
    `from tests.audit.helpers import audit` and `audit("CEL206", source)` give the findings.
@@ -75,8 +76,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal
 
-from offcanvas.audit.finding import Finding, Severity
-from offcanvas.audit.module import Module
+from offcanvas.audit.finding import Finding, Remark, Severity
+from offcanvas.audit.module import Module, modules
 from offcanvas.audit.project import Project
 
 PARTS: Final = ("Bad", "Good", "Why", "Prefect", "Temporal", "Source")
@@ -104,10 +105,10 @@ class Rule:
     name: str
     severity: Severity
     scope: Literal["module", "project"]
-    check: Callable[..., Iterable[Finding]]
+    check: Callable[..., Iterable[Remark]]
     doc: str
     fixes: bool = False
-    whole: Callable[..., Iterable[Finding]] | None = None
+    whole: Callable[..., Iterable[Remark]] | None = None
     """Of a rule that looks at files: what it says, once, about the project."""
 
     @property
@@ -115,17 +116,54 @@ class Rule:
         """The docstring in its parts. Raises ValueError for a part that is missing."""
         return parse_document(self.doc)
 
+    def in_module(self, module: Module) -> Iterator[Finding]:
+        """What it finds in one file; nothing for a rule about the whole project."""
+        if self.scope == "module":
+            yield from map(self.finding, self.check(module))
+
+    def in_project(self, project: Project) -> Iterator[Finding]:
+        """What it finds in the project as a whole."""
+        look = self.check if self.scope == "project" else self.whole
+        if look is not None:
+            yield from map(self.finding, look(project))
+
+    def finding(self, remark: Remark) -> Finding:
+        """The finding that a remark of this rule is. With doubt its severity is one step milder."""
+        severity = self.severity if remark.severity is None else remark.severity
+        return Finding(
+            path=remark.path,
+            line=remark.line,
+            column=remark.column,
+            code=self.code,
+            severity=severity.lower if remark.doubt else severity,
+            message=remark.message,
+            doubt=remark.doubt,
+            end_line=remark.end_line or remark.line,
+            related=remark.related,
+            edits=remark.edits,
+            imports=remark.imports,
+        )
+
+
+def check_all(project: Project, rules: Iterable[Rule]) -> list[Finding]:
+    """What these rules find in a project, by file and line, in this process."""
+    chosen = [*rules]
+    found = {f for rule in chosen for f in rule.in_project(project)}
+    for module in modules(project):
+        found.update(f for rule in chosen for f in rule.in_module(module))
+    return sorted(found)
+
 
 def module_rule(
     code: str,
     severity: Severity,
     *,
     fixes: bool = False,
-    whole: Callable[[Project], Iterable[Finding]] | None = None,
-) -> Callable[[Callable[[Module], Iterable[Finding]]], Rule]:
+    whole: Callable[[Project], Iterable[Remark]] | None = None,
+) -> Callable[[Callable[[Module], Iterable[Remark]]], Rule]:
     """Make a rule of a function that looks at one file at a time, and perhaps at the `whole`."""
 
-    def make(check: Callable[[Module], Iterable[Finding]]) -> Rule:
+    def make(check: Callable[[Module], Iterable[Remark]]) -> Rule:
         return _made(code, severity, "module", check, fixes, whole)
 
     return make
@@ -133,10 +171,10 @@ def module_rule(
 
 def project_rule(
     code: str, severity: Severity, *, fixes: bool = False
-) -> Callable[[Callable[[Project], Iterable[Finding]]], Rule]:
+) -> Callable[[Callable[[Project], Iterable[Remark]]], Rule]:
     """Make a rule of a function that looks at the whole project once."""
 
-    def make(check: Callable[[Project], Iterable[Finding]]) -> Rule:
+    def make(check: Callable[[Project], Iterable[Remark]]) -> Rule:
         return _made(code, severity, "project", check, fixes)
 
     return make
@@ -146,9 +184,9 @@ def _made(
     code: str,
     severity: Severity,
     scope: Literal["module", "project"],
-    check: Callable[..., Iterable[Finding]],
+    check: Callable[..., Iterable[Remark]],
     fixes: bool,
-    whole: Callable[..., Iterable[Finding]] | None = None,
+    whole: Callable[..., Iterable[Remark]] | None = None,
 ) -> Rule:
     name = check.__module__.rpartition(".")[2].replace("_", "-")
     doc = importlib.import_module(check.__module__).__doc__ or ""

@@ -7,6 +7,8 @@ from typing import Final
 
 from offcanvas.audit.project import Project
 from offcanvas.audit.settings import Setting
+from offcanvas.audit.tables import entries, field
+from offcanvas.audit.told import DEFAULT, told
 from offcanvas.audit.values import Call, Const, Dict, Either, Opaque, Value
 
 _SAME: Final = {"pyamqp": "amqp", "amqps": "amqp", "rediss": "redis"}
@@ -65,25 +67,43 @@ def _addresses(value: Value) -> Iterator[tuple[str, str]]:
                 yield address, "the address is only the default of something read at run time"
 
 
+@dataclass(frozen=True, slots=True)
+class TransportOption:
+    """One option of the broker's transport. value: None when it is not written.
+
+    known: false when it may be set in a way that cannot be read. setting: where it is written.
+    """
+
+    value: object = None
+    known: bool = True
+    doubt: str = ""
+    setting: Setting | None = None
+
+
 @lru_cache(maxsize=8)
-def transport_option(project: Project, name: str) -> tuple[object, bool]:
-    """(value, known) of one transport option; known is false when it may be set unreadably."""
+def transport_option(project: Project, name: str) -> TransportOption:
+    """An option of `broker_transport_options`, wherever it is written."""
     known = True
     for setting in project.settings.all(TRANSPORT_OPTIONS):
         facts = project.files[setting.path]
-        value = project.index.constant(facts, setting.value) or setting.value
-        if not isinstance(value, Dict):
-            known = False
-            continue
-        found = value.get(name)
-        if found is not None:
-            said = project.index.constant(facts, found)
-            return (said.value, True) if isinstance(said, Const) else (None, False)
-        known = known and all(key is not None for key, _, _ in value.items)
+        found = [*entries(project.index, facts, setting.value, setting.scope, setting.line)]
+        entry = field(found, name)
+        if entry is not None:
+            said = told(project.index, entry.facts, entry.value, entry.scope)
+            if said is None:
+                return TransportOption(known=False, setting=setting)
+            return TransportOption(said[0], True, "" if said[1] else DEFAULT, setting)
+        known = known and _is_read(setting.value)
     for facts in project.files.values():
         for store in facts.stores:  # app.conf.broker_transport_options["confirm_publish"] = True
             if store.key == name and store.target.lower().endswith(TRANSPORT_OPTIONS):
-                return (
-                    (store.value.value, True) if isinstance(store.value, Const) else (None, False)
-                )
-    return None, known
+                said = told(project.index, facts, store.value, store.scope)
+                if said is None:
+                    return TransportOption(known=False)
+                return TransportOption(said[0], True, "" if said[1] else DEFAULT)
+    return TransportOption(known=known)
+
+
+def _is_read(value: Value) -> bool:
+    """Whether every entry of a dictionary is written out."""
+    return isinstance(value, Dict) and all(isinstance(k, Const) for k, _, _ in value.items)

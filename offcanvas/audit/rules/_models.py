@@ -59,6 +59,8 @@ def query(module: Module, node: ast.expr, depth: int = _DEPTH) -> Query | None:
                 # Models are written in capitals: `self.objects` is somebody's own attribute.
                 if name is None or not name.rpartition(".")[2][:1].isupper():
                     return None
+                if _is_no_model(module, name, node.attr):
+                    return None
                 return Query(name, tuple(reversed(methods)), bounded)
             methods.append(node.attr)
             node = node.value
@@ -72,6 +74,19 @@ def query(module: Module, node: ast.expr, depth: int = _DEPTH) -> Query | None:
         else:
             return None
     return None
+
+
+def _is_no_model(module: Module, name: str, attribute: str) -> bool:
+    """Whether a class of the project is known to be none: its `objects` is its own attribute."""
+    index = module.project.index
+    found = index.class_(name)
+    if found is None:
+        return False
+    if attribute in found[1].methods:
+        return True  # a property or a method
+    ancestors = [*index.ancestors(name)]
+    outside = [a for a in ancestors if index.class_(a) is None]
+    return all(a.startswith(("builtins.", "typing.", "abc.", "enum.")) for a in outside)
 
 
 def is_model(module: Module, name: str | None) -> bool:

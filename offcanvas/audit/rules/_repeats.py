@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.index import literal
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import TASK
+from offcanvas.audit.resolution import literal
 from offcanvas.audit.rules._transactions import transaction_around
 from offcanvas.audit.tree import Function
 from offcanvas.audit.values import Const
@@ -20,7 +20,7 @@ LATE: Final = "only a worker or connection lost before the acknowledgement repea
 
 
 def task_function(module: Module, node: ast.AST) -> Function | None:
-    """The function of the task that a node runs in, when it is no function nested in it."""
+    """The function of the task that a node runs in, when it is not a function nested in it."""
     function = module.function(node)
     return function if function is not None and function.task is not None else None
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from offcanvas.audit.index import literal
 from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
+from offcanvas.audit.resolution import literal
 
 _UNITS: Final[Mapping[str, float]] = {
     "weeks": 604_800,

@@ -1,6 +1,7 @@
 """Whether a database transaction is open where a node stands."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,12 +10,14 @@ from typing import Final
 from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
 from offcanvas.audit.tree import Function
-from offcanvas.audit.values import Const, Dict, Value
+from offcanvas.audit.values import Call, Const, Dict, Name, Value
 
 ATOMIC: Final = "django.db.transaction.atomic"
 ON_COMMIT: Final = "django.db.transaction.on_commit"
 _SQLALCHEMY: Final = ("sqlalchemy", "flask_sqlalchemy", "sqlmodel")
 _WORK: Final = frozenset({"add", "add_all", "delete", "merge", "flush", "bulk_save_objects"})
+_STACKS: Final = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
+_REPLICA: Final = re.compile(r"replica|read_?only|slave|secondary|follower|standby|\breader\b")
 _SIGNALS: Final = frozenset(
     f"django.db.models.signals.{s}"
     for s in ("pre_save", "post_save", "pre_delete", "post_delete", "m2m_changed")
@@ -40,6 +43,9 @@ def transaction_around(module: Module, node: ast.AST) -> Opened | None:
                 opened = _opened(module, item.context_expr)
                 if opened is not None and not _below(module, node, item):
                     return opened
+                for entered in _entered(module, ancestor, item):
+                    if getattr(entered.node, "lineno", 0) < getattr(node, "lineno", 0):
+                        return entered
     function = _function(module, node)
     if function is None:
         return None
@@ -48,6 +54,28 @@ def transaction_around(module: Module, node: ast.AST) -> Opened | None:
         if opened is not None:
             return opened
     return None
+
+
+def _entered(
+    module: Module, block: ast.With | ast.AsyncWith, item: ast.withitem
+) -> Iterator[Opened]:
+    """What `stack.enter_context(transaction.atomic())` opens in the block of a stack."""
+    call, stack = item.context_expr, item.optional_vars
+    made = module.name(call.func) if isinstance(call, ast.Call) else None
+    if made not in _STACKS or not isinstance(stack, ast.Name):
+        return
+    for enter in module.inside(block, ast.Call):
+        func = enter.func
+        if (
+            isinstance(func, ast.Attribute)
+            and func.attr in {"enter_context", "enter_async_context"}
+            and isinstance(func.value, ast.Name)
+            and func.value.id == stack.id
+            and enter.args
+        ):
+            opened = _opened(module, enter.args[0])
+            if opened is not None:
+                yield opened
 
 
 def in_lambda(module: Module, node: ast.AST) -> bool:
@@ -71,17 +99,137 @@ def _below(module: Module, node: ast.AST, item: ast.withitem) -> bool:
 def _opened(module: Module, node: ast.expr) -> Opened | None:
     call = node if isinstance(node, ast.Call) else None
     func = call.func if call is not None else node
-    if module.name(func) == ATOMIC:
+    name = module.name(func)
+    if name == ATOMIC:
         using = None
         if call is not None:
             using = next((k.value for k in call.keywords if k.arg == "using"), None)
+            # `@atomic` of a function without brackets is a call with it as the only argument.
             using = call.args[0] if call.args else using
-        return Opened("transaction.atomic()", node, True, using)
+        return Opened("transaction.atomic()", node, True, using, _of_replica(using))
+    own = _of_project(module, name, 4) if name is not None else None
+    if own is not None:
+        return Opened(f"{module.text(func)}()", node, own.django, own.using, own.doubt)
     if call is None or not isinstance(func, ast.Attribute):
         return None
     if func.attr in {"begin", "begin_nested"} and _is_sqlalchemy(module, func.value):
         return Opened(f"{module.text(func)}()", node, False)
     return None
+
+
+def _of_replica(using: ast.expr | None) -> str:
+    """The doubt about a transaction on a database that is only read."""
+    said = ast.unparse(using).lower() if using is not None else ""
+    return "its database is a replica, which is only read" if _REPLICA.search(said) else ""
+
+
+def _of_project(module: Module, name: str, depth: int) -> Opened | None:
+    """A context manager or decorator of the project that opens a transaction, by its name."""
+    if name.startswith(("django.", "celery.", "builtins.")) or depth == 0:
+        return None
+    key = (_of_project, name)
+    memory = module.project.memory
+    if key not in memory:
+        memory[key] = None  # one that uses itself opens nothing
+        memory[key] = _look_into(module, name, depth)
+    known = memory[key]
+    return known if isinstance(known, Opened) else None
+
+
+def _look_into(module: Module, name: str, depth: int) -> Opened | None:
+    index = module.project.index
+    if index.class_(name) is not None:
+        return _of_class(module, name, depth)
+    assigned = index.value(name)
+    if assigned is not None:  # own = partial(transaction.atomic, using="x")
+        facts, value = assigned
+        called = index.called(facts, value) if isinstance(value, Call) else None
+        if isinstance(value, Call) and called == "functools.partial" and value.args:
+            inner = value.args[0]
+            dotted = inner.dotted if isinstance(inner, Name) else ""
+            return _named(module, index.resolve(facts, dotted), depth)
+        kind = index.instance(facts, value)
+        return _of_class(module, kind, depth) if kind is not None else None
+    found = index.function(name)
+    there = module.open(found[0].path) if found is not None else None
+    function = there.function_named(found[1].qualname) if there is not None and found else None
+    return _of_function(there, function, depth) if there is not None and function else None
+
+
+def _named(module: Module, name: str, depth: int) -> Opened | None:
+    if name == ATOMIC:
+        return Opened("transaction.atomic()", module.tree, True)
+    return _of_project(module, name, depth - 1)
+
+
+def _of_class(module: Module, name: str, depth: int) -> Opened | None:
+    """A class derived from Django's Atomic, or whose `__enter__` or `__call__` opens one."""
+    index = module.project.index
+    ancestors = [*index.ancestors(name)]
+    if any(a in {"django.db.transaction.Atomic", ATOMIC} for a in ancestors):
+        return Opened("transaction.atomic()", module.tree, True)
+    for method in ("__init__", "__enter__", "__call__"):
+        found = index.function(index.method(name, method))
+        there = module.open(found[0].path) if found is not None else None
+        function = there.function_named(found[1].qualname) if there is not None and found else None
+        if there is None or function is None:
+            continue
+        for call in there.inside(function.node, ast.Call, nested=True):
+            if there.name(call.func) == ATOMIC:
+                return Opened("transaction.atomic()", call, True)
+    return None
+
+
+def _of_function(there: Module, function: Function, depth: int) -> Opened | None:
+    """Whether a function yields, or calls the function it decorates, within a transaction."""
+    given = {p.name for p in function.params.items}
+    decorators = [there.name(getattr(d, "func", d)) for d in function.node.decorator_list]
+    manages = any((d or "").endswith("contextmanager") for d in decorators)
+    for node in ast.walk(function.node):
+        if isinstance(node, ast.With | ast.AsyncWith):
+            opened = next(
+                (
+                    o
+                    for i in node.items
+                    for o in (_opened(there, i.context_expr), *_entered(there, node, i))
+                    if o is not None
+                ),
+                None,
+            )
+            if opened is None:
+                continue
+            if manages and any(there.inside(node, ast.Yield)):
+                return opened
+            inner = there.function(node)
+            while inner is not None and inner is not function:
+                given |= {p.name for p in inner.params.items} if inner.outer is not None else set()
+                inner = inner.outer
+            if not manages and any(
+                isinstance(c.func, ast.Name) and c.func.id in given
+                for c in there.inside(node, ast.Call)
+            ):
+                return opened
+        elif isinstance(node, ast.Return) and node.value is not None and not manages:
+            opened = _given_back(there, node.value)
+            if opened is not None:
+                return opened
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node is not function.node:
+            for decorator in node.decorator_list:
+                opened = _opened(there, decorator)
+                if opened is not None:
+                    return opened
+    return None
+
+
+def _given_back(there: Module, value: ast.expr) -> Opened | None:
+    """`return transaction.atomic(func)`, `return transaction.atomic(using="x")(func)`."""
+    inner = (
+        value.func if isinstance(value, ast.Call) and isinstance(value.func, ast.Call) else value
+    )
+    if not isinstance(inner, ast.Call) or there.name(inner.func) != ATOMIC:
+        return None
+    using = next((k.value for k in inner.keywords if k.arg == "using"), None)
+    return Opened("transaction.atomic()", value, True, using, _of_replica(using))
 
 
 def _is_sqlalchemy(module: Module, node: ast.expr) -> bool:
@@ -103,7 +251,7 @@ def called_in_transaction(module: Module, function: Function) -> tuple[str, ast.
     for path in module.project.celery_files:
         if function.name not in module.project.text(path):
             continue
-        there = module.project.open(path)
+        there = module.open(path)
         for call in there.walk(ast.Call) if there is not None else ():
             if (
                 there is not None

@@ -24,37 +24,53 @@ Source: https://docs.celeryq.dev/en/stable/userguide/configuration.html#task-rej
 
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
-from offcanvas.audit.index import literal
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.project import Project
+from offcanvas.audit.resolution import literal
 from offcanvas.audit.rules import project_rule
 from offcanvas.audit.settings import Setting
 from offcanvas.audit.tasks import Task
 
 
 @project_rule("CEL101", Severity.HIGH)
-def check(project: Project) -> Iterator[Finding]:
+def check(project: Project) -> Iterator[Remark]:
     """Judge the setting where it is written, and tasks that choose for themselves."""
     settings = project.settings
-    late = next((s for s in settings.all("task_acks_late") if _is_true(project, s)), None)
+    late = next((s for s in settings.all("task_acks_late") if settings.turns_on(s)), None)
     lost = settings.literal("task_reject_on_worker_lost")
-    if late is not None and not lost:
+    if late is not None and not lost and not _all_choose(project):
         yield _about_setting(project, late)
     elif lost is True and not _deliveries_are_counted(project):
         place = settings.get("task_reject_on_worker_lost")
         if place is not None:
-            yield project.finding(
+            yield Remark(
                 place.path,
                 place.line,
                 1,
                 "task_reject_on_worker_lost without a delivery limit: a task that kills its worker "
-                "comes back for ever; use quorum queues (task_default_queue_type)",
+                f"comes back for ever; {_limit_for(project)}",
                 doubt="the limit may be a policy of the broker",
+                severity=Severity.MEDIUM,
             )
     yield from _about_tasks(project)
 
 
-def _about_tasks(project: Project) -> Iterator[Finding]:
+def _all_choose(project: Project) -> bool:
+    """Whether every task says for itself what happens when its worker is killed."""
+    return bool(project.tasks) and all(_rejects(project, task) for task in project.tasks)
+
+
+def _limit_for(project: Project) -> str:
+    """What counts deliveries on the broker of the project."""
+    broker = project.settings.broker
+    if broker == "sqs":
+        return "give the queue a redrive policy (maxReceiveCount)"
+    if broker not in {"amqp", None}:
+        return f"{broker} counts none, so end a task that is redelivered (request.delivery_info)"
+    return "use quorum queues (task_default_queue_type), or a delivery limit by policy"
+
+
+def _about_tasks(project: Project) -> Iterator[Remark]:
     """One finding for each file: tasks written alike are cured alike."""
     by_file: dict[str, list[Task]] = {}
     for task in project.tasks:
@@ -63,7 +79,7 @@ def _about_tasks(project: Project) -> Iterator[Finding]:
     for path, (first, *others) in by_file.items():
         more = f"{len(others)} more task{'' if len(others) == 1 else 's'}"
         some = f" and {more} of this file" if others else ""
-        yield project.finding(
+        yield Remark(
             path,
             first.line,
             first.column + 1,
@@ -74,11 +90,11 @@ def _about_tasks(project: Project) -> Iterator[Finding]:
         )
 
 
-def _about_setting(project: Project, late: Setting) -> Finding:
+def _about_setting(project: Project, late: Setting) -> Remark:
     unclear = project.settings.get("task_reject_on_worker_lost") is not None and (
         project.settings.literal("task_reject_on_worker_lost") is None
     )
-    return project.finding(
+    return Remark(
         late.path,
         late.line,
         1,
@@ -86,13 +102,8 @@ def _about_setting(project: Project, late: Setting) -> Finding:
         "acknowledged and its task lost; set both",
         doubt="task_reject_on_worker_lost is set to something that cannot be read"
         if unclear
-        else "",
+        else project.settings.doubt("task_acks_late"),
     )
-
-
-def _is_true(project: Project, setting: Setting) -> bool:
-    facts = project.files[setting.path]
-    return literal(project.index.constant(facts, setting.value)) is True
 
 
 def _rejects(project: Project, task: Task) -> bool:

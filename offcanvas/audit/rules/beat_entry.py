@@ -38,10 +38,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from offcanvas.audit.beat import BeatEntry
-from offcanvas.audit.finding import Edit, Finding, Severity
-from offcanvas.audit.index import literal
+from offcanvas.audit.finding import Edit, Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
+from offcanvas.audit.resolution import literal
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._seconds import spoken
 from offcanvas.audit.tasks import Task
@@ -56,18 +56,19 @@ _GUARDS: Final = ("lock", "once", "singleton", "unique", "mutex", "semaphore", "
 
 
 @module_rule("CEL501", Severity.HIGH, fixes=True)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Entries of the schedule written in this file, and every crontab."""
     for entry in module.project.beat:
         if entry.path == module.path:
             yield from _unknown(module.project, entry)
             yield from _overlap(module, entry)
+            yield from _misfit(entry)
     for call in module.walk(ast.Call):
         if module.name(call.func) == _CRONTAB:
             yield from _every_minute(module, call)
 
 
-def _unknown(project: Project, entry: BeatEntry) -> Iterator[Finding]:
+def _unknown(project: Project, entry: BeatEntry) -> Iterator[Remark]:
     name = entry.task
     if name is None or entry.resolved is not None or name.startswith("celery."):
         return
@@ -86,7 +87,7 @@ def _unknown(project: Project, entry: BeatEntry) -> Iterator[Finding]:
     elif any(last == u.what.rpartition(".")[2] for u in project.unclear):
         doubt = "it cannot be told whether a function of that name is a task"
     near = sorted(t.name for t in project.tasks if t.name.rpartition(".")[2] == last)
-    yield project.finding(
+    yield Remark(
         entry.path,
         entry.line,
         1,
@@ -96,7 +97,26 @@ def _unknown(project: Project, entry: BeatEntry) -> Iterator[Finding]:
     )
 
 
-def _overlap(module: Module, entry: BeatEntry) -> Iterator[Finding]:
+def _misfit(entry: BeatEntry) -> Iterator[Remark]:
+    """Arguments of an entry that its task cannot take: every run fails."""
+    task = entry.resolved
+    if task is None or task.params is None or entry.positional is None or entry.keywords is None:
+        return
+    if any(p.name == "self" for p in task.params.items[:1]):
+        return  # bind-mismatch says it
+    why = task.params.misfit(entry.positional, entry.keywords)
+    if why is not None:
+        yield Remark(
+            entry.path,
+            entry.line,
+            1,
+            f"the arguments of the periodic task {entry.key!r} do not fit: {task.name} {why}",
+            doubt="its decorator may change its parameters" if task.kind == "wrapper" else "",
+            related=((task.path, task.line, "defined here"),),
+        )
+
+
+def _overlap(module: Module, entry: BeatEntry) -> Iterator[Remark]:
     project, task = module.project, entry.resolved
     every = _interval(project, entry)
     if task is None or every is None or "expires" in entry.options or "expires" in task.options:
@@ -110,7 +130,7 @@ def _overlap(module: Module, entry: BeatEntry) -> Iterator[Finding]:
     if every >= (_SHORT if longest is None else longest) or _is_guarded(project, task):
         return
     may = f"may take {spoken(longest)}" if longest is not None else "has no time limit"
-    yield project.finding(
+    yield Remark(
         entry.path,
         entry.line,
         1,
@@ -151,7 +171,7 @@ def _interval(project: Project, entry: BeatEntry) -> float | None:
 
 def _is_guarded(project: Project, task: Task) -> bool:
     """Whether the task, its decorators or its base class speak of a lock."""
-    there = project.open(task.path)
+    there = Module.opened(project, task.path)
     function = there.function_named(task.function) if there is not None else None
     if there is None or function is None:
         return True  # nothing can be said about it
@@ -162,7 +182,7 @@ def _is_guarded(project: Project, task: Task) -> bool:
     return any(guard in word.lower() for word in words for guard in _GUARDS)
 
 
-def _every_minute(module: Module, call: ast.Call) -> Iterator[Finding]:
+def _every_minute(module: Module, call: ast.Call) -> Iterator[Remark]:
     if any(k.arg is None for k in call.keywords) or any(
         isinstance(a, ast.Starred) for a in call.args
     ):
@@ -174,14 +194,14 @@ def _every_minute(module: Module, call: ast.Call) -> Iterator[Finding]:
         return
     if "minute" not in given:
         missing = ["minute"] if "hour" in given else ["minute", "hour"]
-        yield module.finding(
+        yield module.remark(
             call,
             f"{module.text(call)} runs every minute of the time it names; add "
             + ", ".join(f"{f}=0" for f in missing),
             edits=_edits(module, call, missing),
         )
     elif "hour" not in given and isinstance(module.literal(given["minute"]), int):
-        yield module.finding(
+        yield module.remark(
             call,
             f"{module.text(call)} runs once in every hour of the days it names; add an hour",
             doubt="every hour may be what is meant",

@@ -30,9 +30,11 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Edit, Finding, Severity
+from offcanvas.audit.facts import Params
+from offcanvas.audit.finding import Edit, Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
+from offcanvas.audit.rules._parameters import hands_over_others, may_change
 from offcanvas.audit.rules.exec_option_in_delay import OPTIONS
 from offcanvas.audit.sends import Send
 from offcanvas.audit.tasks import Task
@@ -42,11 +44,10 @@ from offcanvas.audit.values import Const
 _CHECKED: Final = frozenset(
     {"delay", "apply_async", "apply", "send_task", "delay_on_commit", "apply_async_on_commit"}
 )
-_CHANGES_ARGUMENTS: Final = frozenset({"delay", "apply_async", "apply", "__call__"})
 
 
 @module_rule("CEL311", Severity.HIGH, fixes=True)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """The first parameter of each task, and the arguments of each send."""
     for function in module.tasks:
         if function.task is not None and function.owner is None:
@@ -56,7 +57,7 @@ def check(module: Module) -> Iterator[Finding]:
             yield from _arguments(module, send, send.task)
 
 
-def _first_parameter(module: Module, function: Function, task: Task) -> Iterator[Finding]:
+def _first_parameter(module: Module, function: Function, task: Task) -> Iterator[Remark]:
     first = next(iter(function.params.items), None)
     decorators = function.node.decorator_list
     doubt = "another decorator may change its parameters" if len(decorators) > 1 else ""
@@ -64,7 +65,7 @@ def _first_parameter(module: Module, function: Function, task: Task) -> Iterator
         doubt = doubt or "the decorator of the project's own may bind it"
     if task.bound:
         if first is None or first.kind in {"keyword", "kwargs"}:
-            yield module.finding(
+            yield module.remark(
                 function.node,
                 f"{task.name} is bound and has no parameter for the task itself: add `self`",
                 doubt=doubt,
@@ -74,7 +75,7 @@ def _first_parameter(module: Module, function: Function, task: Task) -> Iterator
         return
     if task.options.get("bind") not in {None, Const(False)} or _spread(decorators):
         return
-    yield module.finding(
+    yield module.remark(
         function.node,
         f"{task.name} takes `self` and is not bound: the sender's first argument lands there; "
         "add bind=True",
@@ -103,8 +104,11 @@ def _bound(module: Module, decorator: ast.expr) -> tuple[Edit, ...]:
     return (module.replace(decorator, f"{module.segment(decorator.func)}(bind=True)"),)
 
 
-def _arguments(module: Module, send: Send, task: Task) -> Iterator[Finding]:
-    if task.params is None or send.args is None or send.kwargs is None:
+def _arguments(module: Module, send: Send, task: Task) -> Iterator[Remark]:
+    if task.params is None:
+        return
+    if send.args is None or send.kwargs is None:
+        yield from _of_those_written(module, send, task, task.params)
         return
     if send.how.startswith("delay") and OPTIONS & send.kwargs.keys() - task.params.names:
         return  # exec-option-in-delay says it
@@ -112,29 +116,27 @@ def _arguments(module: Module, send: Send, task: Task) -> Iterator[Finding]:
     if first is not None and first.name == "self":
         return  # said where the task is defined
     why = task.params.misfit(len(send.args), send.kwargs)
-    if why is not None:
-        yield module.finding(
+    if why is not None and not hands_over_others(module, task):
+        yield module.remark(
             send.node,
             f"{task.name} {why}",
-            doubt=_may_change(module, task),
+            doubt=may_change(module, task),
             related=((task.path, task.line, "defined here"),),
         )
 
 
-def _may_change(module: Module, task: Task) -> str:
-    """Why the arguments that arrive may be others than those that are sent."""
-    index = module.project.index
-    if task.base is not None:
-        for ancestor in index.ancestors(task.base):
-            found = index.class_(ancestor)
-            if found is not None and _CHANGES_ARGUMENTS & {*found[1].methods}:
-                return f"{ancestor.rpartition('.')[2]} may change the arguments"
-            if found is None and not ancestor.startswith("celery."):
-                return f"{ancestor} may change the arguments"
-    found_function = index.find(task.qualname)
-    function = (
-        found_function[0].functions.get(found_function[1]) if found_function is not None else None
-    )
-    if task.kind == "wrapper" or (function is not None and len(function.decorators) > 1):
-        return "a decorator may change its parameters"
-    return ""
+def _of_those_written(module: Module, send: Send, task: Task, params: Params) -> Iterator[Remark]:
+    """`add.delay(1, 2, *more, wrong=3)`: what is written beside a `*args` is still too much."""
+    if send.how.startswith("delay") and OPTIONS & send.named.keys() - params.names:
+        return  # exec-option-in-delay says it
+    why = params.too_much(len(send.written), send.named)
+    first = next(iter(params.items), None)
+    if why is None or (first is not None and first.name == "self"):
+        return
+    if not hands_over_others(module, task):
+        yield module.remark(
+            send.node,
+            f"{task.name} {why}",
+            doubt=may_change(module, task),
+            related=((task.path, task.line, "defined here"),),
+        )

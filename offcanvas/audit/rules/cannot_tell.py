@@ -25,25 +25,25 @@ Source: https://docs.celeryq.dev/en/stable/userguide/canvas.html
 
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 
 
 @module_rule("CEL000", Severity.PORTING)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """One finding for each canvas, at its first unknown member, and each unclear task."""
     for canvas in module.canvases:
         unknown = [part for part in canvas.walk() if part.kind == "unknown"]
         if unknown:
             more = f" (and {len(unknown) - 1} more members)" if len(unknown) > 1 else ""
-            yield module.finding(
+            yield module.remark(
                 canvas.node,
                 f"cannot tell what this {canvas.kind} holds: {unknown[0].why}{more}",
             )
     for unclear in module.project.unclear:
         if unclear.path == module.path:
-            yield module.project.finding(
+            yield Remark(
                 unclear.path,
                 unclear.line,
                 unclear.column + 1,

@@ -32,7 +32,8 @@ Good:
         chord([part.s(i) for i in range(3)])(end.s())
 Why: Most backends start the body by looking at the results of the header, so a header that keeps
     none waits for ever. Redis counts the parts as they end and is not stopped by it, until the
-    backend is changed. Without any backend a chord cannot be sent.
+    backend is changed; but where a part of the header ends in a group, it reads what is stored, and
+    gives the body None for a result that is ignored. Without any backend a chord cannot be sent.
 Prefect: Results of tasks are kept as long as the flow run needs them.
 Temporal: Results of activities are part of the history.
 Source: https://docs.celeryq.dev/en/stable/userguide/canvas.html#important-notes
@@ -40,22 +41,22 @@ Source: https://docs.celeryq.dev/en/stable/userguide/canvas.html#important-notes
 
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
-from offcanvas.audit.index import literal
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.outline import Outline
+from offcanvas.audit.resolution import literal
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._chords import chords
 from offcanvas.audit.settings import Settings
 
 
 @module_rule("CEL403", Severity.HIGH)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """The tasks in the header of each chord, and the backend of the project."""
     settings = module.project.settings
     for chord in chords(module):
         if _no_backend(settings):
-            yield module.finding(
+            yield module.remark(
                 chord.node,
                 "a chord needs a result backend, and none is set: set result_backend",
                 doubt="it may be set where the audit does not look",
@@ -70,12 +71,13 @@ def check(module: Module) -> Iterator[Finding]:
                     continue
                 if literal(settings.of_task(task, "ignore_result")) is True:
                     told.add(task.name)
-                    yield module.finding(
+                    own = "ignore_result" in task.options
+                    yield module.remark(
                         outline.node,
                         f"{task.name} ignores its result, which the chord in line "
                         f"{chord.node.lineno} waits for: its body may never run; set "
                         "ignore_result=False",
-                        doubt=doubt,
+                        doubt=doubt or ("" if own else settings.doubt("task_ignore_result")),
                         related=((task.path, task.line, "defined here"),),
                     )
 

@@ -41,7 +41,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import RESULT, TASK
 from offcanvas.audit.outline import Outline
@@ -54,7 +54,7 @@ _WAITS: Final = frozenset({"get", "join", "join_native", "wait", "collect"})
 
 
 @module_rule("CEL402", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Each chord, with what is said about it in its function."""
     for chord in chords(module):
         if chord.canvas.errbacks or chord.outline.errbacks or _has_errback(chord.body):
@@ -62,7 +62,7 @@ def check(module: Module) -> Iterator[Finding]:
         nodes = {id(n) for o in (chord.canvas, chord.outline, chord.body) for n in _nodes(o)}
         if _told_later(module, chord, nodes) or _ends_well(module, chord):
             continue
-        yield module.finding(
+        yield module.remark(
             chord.node,
             "when a task of this chord's header fails, its body never runs and nothing hears of "
             "it; add an errback: body.on_error(...)",
@@ -71,10 +71,17 @@ def check(module: Module) -> Iterator[Finding]:
 
 
 def _has_errback(body: Outline) -> bool:
-    """The first task of a body is what fails with the header; behind an unknown one may be any."""
-    if body.errbacks or body.kind == "unknown":
+    """The first task of a body is what fails with the header."""
+    if body.errbacks or (body.kind == "choice" and any(map(_has_errback, body.parts))):
         return True
     return body.kind == "chain" and bool(body.parts) and _has_errback(body.parts[0])
+
+
+def _is_unknown(body: Outline) -> bool:
+    """Whether what fails with the header is not written here: it may have any errback."""
+    if body.kind == "chain" and body.parts:
+        return _is_unknown(body.parts[0])
+    return body.kind == "unknown"
 
 
 def _nodes(outline: Outline) -> Iterator[ast.expr]:
@@ -86,6 +93,8 @@ def _told_later(module: Module, chord: Chord, nodes: set[int]) -> bool:
     """`c.on_error(e)`, `c.apply_async(link_error=e)`, or a result that is waited for."""
     function = module.function(chord.node)
     scope: ast.AST = function.node if function is not None else module.tree
+    given = chord.node.args[-1] if isinstance(chord.node, ast.Call) and chord.node.args else None
+    body = ast.unparse(given) if isinstance(given, ast.Name) else ""
     for call in module.inside(scope, ast.Call):
         func = call.func
         if not isinstance(func, ast.Attribute):
@@ -94,6 +103,8 @@ def _told_later(module: Module, chord: Chord, nodes: set[int]) -> bool:
         waits = func.attr in _WAITS and module.name(func) in {f"{RESULT}.{w}" for w in _WAITS}
         if not (func.attr in _TELLS or sets or waits):
             continue
+        if ast.unparse(func.value) == body:
+            return True  # `other.on_error(e)`, before or after it is handed over
         for option in module.possible(func.value):
             if nodes & {id(n) for n in ast.walk(option)}:
                 return True
@@ -104,7 +115,7 @@ def _ends_well(module: Module, chord: Chord) -> bool:
     """Whether every task of the header catches what it raises: errors are told as data."""
     for part in chord.header:
         task = part.task
-        there = module.project.open(task.path) if task is not None else None
+        there = module.open(task.path) if task is not None else None
         function = there.function_named(task.function) if there is not None and task else None
         if there is None or function is None:
             return False
@@ -115,6 +126,8 @@ def _ends_well(module: Module, chord: Chord) -> bool:
 
 
 def _doubt(module: Module, chord: Chord) -> str:
+    if _is_unknown(chord.body):
+        return "its body is built elsewhere and may have one"
     index = module.project.index
     for part in chord.header:
         base = part.task.base if part.task is not None else None

@@ -35,7 +35,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import APP, PRIMITIVES, SIGNATURE, TASK
 from offcanvas.audit.rules import module_rule
@@ -47,7 +47,7 @@ _CHANGES: Final = frozenset({"append", "extend", "insert", "pop", "remove", "upd
 
 
 @module_rule("CEL408", Severity.PORTING)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Builders chosen at run time, canvases from data, and changes of what is built or running."""
     for call in module.walk(ast.Call):
         yield from _calls(module, call)
@@ -62,21 +62,21 @@ def check(module: Module) -> Iterator[Finding]:
             yield from _assigned(module, target)
 
 
-def _calls(module: Module, call: ast.Call) -> Iterator[Finding]:
+def _calls(module: Module, call: ast.Call) -> Iterator[Remark]:
     builders = sorted(n.rpartition(".")[2] for n in module.names(call.func) & PRIMITIVES)
     if len(builders) > 1:
-        yield module.finding(
+        yield module.remark(
             call, f"{' or '.join(builders)}, chosen when it runs; port it as two named builders"
         )
         return
     func = call.func
     name = module.name(func)
     if name == f"{TASK}.add_to_chord":
-        yield module.finding(
+        yield module.remark(
             call, "the chord grows while it runs; a port needs a loop that waits for what is added"
         )
     elif name in _FROM_DATA and call.args and _is_data(module, call.args[0]):
-        yield module.finding(
+        yield module.remark(
             call,
             f"the signature comes from {module.text(call.args[0])!r}, not from the source; a port "
             "has to map its data to code",
@@ -97,14 +97,14 @@ def _is_data(module: Module, node: ast.expr) -> bool:
     return module.instance(node) != SIGNATURE and module.task(node) is None
 
 
-def _assigned(module: Module, target: ast.expr) -> Iterator[Finding]:
+def _assigned(module: Module, target: ast.expr) -> Iterator[Remark]:
     field = target.value if isinstance(target, ast.Subscript) else target
     item = isinstance(target, ast.Subscript) and module.instance(field) == SIGNATURE
     if item or _is_field(module, field):
         yield _changed(module, target, field)
 
 
-def _cut_off(module: Module) -> Iterator[Finding]:
+def _cut_off(module: Module) -> Iterator[Remark]:
     """`self.request.chain = None`: one finding for a function, with its other places."""
     places: dict[str, list[ast.Attribute]] = {}
     for assign in module.walk(ast.Assign):
@@ -118,7 +118,7 @@ def _cut_off(module: Module) -> Iterator[Finding]:
                 places.setdefault(function.qualname if function else "", []).append(target)
     for first, *others in places.values():
         also = f" in {len(others) + 1} places" if others else ""
-        yield module.finding(
+        yield module.remark(
             first,
             f"the running task changes what comes after it (request.{first.attr}){also}; a port "
             "says so with a branch",
@@ -135,7 +135,7 @@ def _is_field(module: Module, node: ast.expr) -> bool:
     )
 
 
-def _changed(module: Module, node: ast.AST, what: ast.expr) -> Finding:
-    return module.finding(
+def _changed(module: Module, node: ast.AST, what: ast.expr) -> Remark:
+    return module.remark(
         node, f"{module.text(what)} of a signature is changed after it was built; build it anew"
     )

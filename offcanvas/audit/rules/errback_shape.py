@@ -39,11 +39,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import SIGNATURE, TASK
 from offcanvas.audit.outline import Outline
 from offcanvas.audit.rules import module_rule
+from offcanvas.audit.rules._parameters import hands_over_others, may_change
 
 _TAKES: frozenset[str] = frozenset(
     {f"{TASK}.{m}" for m in ("apply_async", "signature", "subtask")}
@@ -62,7 +63,7 @@ class _Errback:
 
 
 @module_rule("CEL407", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Every errback that is written where it is attached, or assigned to a name before."""
     for call in module.walk(ast.Call):
         if module.name(call.func) not in _TAKES:
@@ -73,7 +74,7 @@ def check(module: Module) -> Iterator[Finding]:
             yield from _misfit(module, errback)
             text = ast.unparse(errback.node)
             if text in seen:
-                yield module.finding(
+                yield module.remark(
                     errback.node, f"{errback.outline.name} is attached twice and runs twice"
                 )
             seen.add(text)
@@ -93,10 +94,12 @@ def _errbacks(module: Module, call: ast.Call) -> Iterator[_Errback]:
                 yield _Errback(node, outline, call)
 
 
-def _misfit(module: Module, errback: _Errback) -> Iterator[Finding]:
+def _misfit(module: Module, errback: _Errback) -> Iterator[Remark]:
     outline = errback.outline
     task, args, kwargs = outline.task, outline.args, outline.kwargs
     if task is None or task.params is None or args is None or kwargs is None:
+        return
+    if hands_over_others(module, task):
         return
     shapes = {False, True} if outline.immutable else _shapes(outline)
     problems = []
@@ -111,15 +114,15 @@ def _misfit(module: Module, errback: _Errback) -> Iterator[Finding]:
     in_worker, why = problems[-1]
     gives = "the id of the failed task" if not in_worker else "(request, exc, traceback)"
     given = "its own arguments alone (.si)" if outline.immutable else gives
-    yield module.finding(
+    yield module.remark(
         errback.node,
         f"the errback {outline.name} {why} when Celery calls it with {given}"
         f"{' and its own arguments' if args and not outline.immutable else ''}",
-        doubt="its decorator may change its parameters" if task.kind == "wrapper" else "",
+        doubt=may_change(module, task),
     )
 
 
-def _displaced(module: Module, errback: _Errback, added: int) -> Iterator[Finding]:
+def _displaced(module: Module, errback: _Errback, added: int) -> Iterator[Remark]:
     """`.s(backup)` of a task whose parameter `backup` comes first: the task's id lands there."""
     task, args = errback.outline.task, errback.outline.args
     if task is None or task.params is None or args is None:
@@ -131,7 +134,7 @@ def _displaced(module: Module, errback: _Errback, added: int) -> Iterator[Findin
         meant, got = names.index(argument.id), place + added
         if meant < added and meant != got:
             comes = "the id of the failed task" if added == 1 else "(request, exc, traceback)"
-            yield module.finding(
+            yield module.remark(
                 errback.node,
                 f"the errback {task.name} gets {comes} first, so {argument.id!r} is not what the "
                 f"parameter {argument.id!r} receives; use .si(), or take it as a keyword",
@@ -154,7 +157,7 @@ def _shapes(outline: Outline) -> set[bool]:
     return {task.params.most > 1, task.params.most - stored > 1}
 
 
-def _same_as_guarded(module: Module, errback: _Errback) -> Iterator[Finding]:
+def _same_as_guarded(module: Module, errback: _Errback) -> Iterator[Remark]:
     """`cb = report.si(); cb.set(link_error=[report.si()])`: runs again when it fails itself."""
     func = errback.call.func
     if not isinstance(func, ast.Attribute):
@@ -164,7 +167,7 @@ def _same_as_guarded(module: Module, errback: _Errback) -> Iterator[Finding]:
     if task is None:
         task = module.task(func.value)
     if task is not None and task is errback.outline.task:
-        yield module.finding(
+        yield module.remark(
             errback.node,
             f"{task.name} is its own errback: it cannot tell success from failure, and runs again "
             "after it has failed itself",

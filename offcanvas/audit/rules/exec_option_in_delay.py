@@ -28,7 +28,7 @@ Source: https://docs.celeryq.dev/en/stable/userguide/calling.html#basics
 import ast
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Edit, Finding, Severity
+from offcanvas.audit.finding import Edit, Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.sends import Send
@@ -40,7 +40,7 @@ OPTIONS = frozenset(
 
 
 @module_rule("CEL206", Severity.HIGH, fixes=True)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Options that the task has no parameter for; with **kwargs it is only likely."""
     for send in module.sends:
         if send.how not in {"delay", "delay_on_commit"} or send.canvas or send.kwargs is None:
@@ -55,7 +55,7 @@ def check(module: Module) -> Iterator[Finding]:
             doubt = "the task's own parameters cannot be read"
         elif params.any_keyword:
             doubt = "the task takes **kwargs and may mean its own"
-        yield module.finding(
+        yield module.remark(
             send.node,
             f"{', '.join(options)} goes to the task as an argument; use "
             f".apply_async(..., {options[0]}=...)",

@@ -30,10 +30,16 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.celery_options import OLD_NAMES, SETTINGS, TASK_OPTIONS
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.celery_options import (
+    OLD_NAMES,
+    READ_BY_BACKENDS,
+    SETTINGS,
+    TASK_OPTIONS,
+)
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import project_rule
+from offcanvas.audit.settings import Setting
 
 _OTHERS: Final = re.compile(
     r"(?i)(django_)?celery_?(beat_|beatx|email_|once|redbeat|singleton_?|progress|results_"
@@ -54,10 +60,12 @@ _CLOSE: Final = 0.86
 
 
 @project_rule("CEL105", Severity.HIGH)
-def check(project: Project) -> Iterator[Finding]:
+def check(project: Project) -> Iterator[Remark]:
     """Names under Celery's prefix that no version maps, unless the project reads them itself."""
     unknown = [s for s in project.settings.written if s.key is None]
-    unknown = [s for s in unknown if not _OTHERS.match(s.written)]
+    unknown = [s for s in unknown if not _OTHERS.match(s.written) and not _of_backend(project, s)]
+    ours = _files_of_celery(project)
+    unknown = [s for s in unknown if s.path in ours]
     used = _used(project, {s.written for s in unknown})
     for setting in unknown:
         if setting.written in used:
@@ -65,7 +73,7 @@ def check(project: Project) -> Iterator[Finding]:
         meant = _meant(project, setting.written)
         if not meant and not setting.written.upper().startswith(_prefixes(project)):
             continue  # an attribute of a settings class that Celery gives to the application
-        yield project.finding(
+        yield Remark(
             setting.path,
             setting.line,
             1,
@@ -77,11 +85,35 @@ def check(project: Project) -> Iterator[Finding]:
     yield from _task_options(project)
 
 
+def _of_backend(project: Project, setting: Setting) -> bool:
+    bare = setting.written
+    for space in (*project.settings.namespaces, "CELERY"):
+        bare = bare.removeprefix(f"{space}_")
+    return bare.lower() in READ_BY_BACKENDS
+
+
+def _files_of_celery(project: Project) -> set[str]:
+    """Files whose settings reach Celery: those it is given, and under a namespace the settings.
+
+    A constant with Celery's prefix in any other file is the program's own.
+    """
+    settings, index = project.settings, project.index
+    given = {index.follow(name) for name in settings.objects}
+    found = {f.path for name in given if (f := index.module(name)) is not None}
+    found |= {place[0].path for name in given if (place := index.class_(name)) is not None}
+    for setting in settings.written:
+        if setting.key is not None or not setting.written.isupper():
+            found.add(setting.path)  # its neighbours are read, or it is written to app.conf
+    if settings.namespaces or not settings.objects:
+        found |= {p for p in project.files if "settings" in p.lower() or "config" in p.lower()}
+    return found
+
+
 def _prefixes(project: Project) -> tuple[str, ...]:
     return tuple(f"{space}_" for space in (*project.settings.namespaces, "CELERY"))
 
 
-def _task_options(project: Project) -> Iterator[Finding]:
+def _task_options(project: Project) -> Iterator[Remark]:
     """`@app.task(ignore_results=True)` makes an attribute that nothing reads."""
     for task in project.tasks:
         base = project.index.class_(task.base) if task.base is not None else None
@@ -90,7 +122,7 @@ def _task_options(project: Project) -> Iterator[Finding]:
                 continue
             near = difflib.get_close_matches(option, _OPTIONS, 1, _CLOSE)
             if near:
-                yield project.finding(
+                yield Remark(
                     task.path,
                     task.line,
                     task.column + 1,
@@ -100,13 +132,13 @@ def _task_options(project: Project) -> Iterator[Finding]:
                 )
 
 
-def _deduplication(project: Project) -> Iterator[Finding]:
+def _deduplication(project: Project) -> Iterator[Remark]:
     backend = project.settings.literal("result_backend")
     place = project.settings.get("worker_deduplicate_successful_tasks")
     if place is None or not project.settings.is_on(place.key or ""):
         return
     if isinstance(backend, str) and backend.startswith(("rpc", "amqp")):
-        yield project.finding(
+        yield Remark(
             place.path,
             place.line,
             1,

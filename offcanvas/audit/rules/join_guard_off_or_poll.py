@@ -41,25 +41,44 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import RESULT
+from offcanvas.audit.reach import Place, leads_to
 from offcanvas.audit.rules import module_rule
+from offcanvas.audit.rules._transactions import is_view
+from offcanvas.audit.tree import Function
 
 _GUARDS: Final = frozenset({"celery.result.allow_join_result", "celery._state.allow_join_result"})
 _ASKS: Final = frozenset(
     {f"{RESULT}.{m}" for m in ("ready", "successful", "failed", "completed_count", "waiting")}
 )
+_ROUTES: Final = frozenset(
+    {"route", "get", "post", "put", "patch", "delete", "websocket", "action"}
+)
+"""Decorators of Flask, FastAPI and others that make a function answer requests."""
 _STATES: Final = frozenset({"state", "status"})
 
 
 @module_rule("CEL302", Severity.HIGH)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Guards lifted in tasks or their helpers, and polling loops."""
+    told = set()
     for call in module.walk(ast.Call):
+        task = module.task_around(call)
+        found = leads_to(module, call, _lifts_or_polls) if task is not None else None
+        if task is not None and found is not None and (found.path, found.place.line) not in told:
+            told.add((found.path, found.place.line))
+            yield module.remark(
+                call,
+                f"{task.name} calls {found.way}, which {found.place.what} in line "
+                f"{found.place.line} of {found.path}; use a chain, a chord or self.replace()",
+                related=((found.path, found.place.line, "here"),),
+            )
         if module.name(call.func) in _GUARDS:
-            task = module.task_around(call)
-            yield module.finding(
+            if task is None and _in_view(module, call):
+                continue  # a request may wait; the guard is for tasks
+            yield module.remark(
                 call,
                 f"{task.name if task else 'this'} lifts the guard against waiting for a result "
                 "in a task; use a chain, a chord or self.replace()",
@@ -69,18 +88,42 @@ def check(module: Module) -> Iterator[Finding]:
         if polls(module, loop):
             task = module.task_around(loop)
             if task is not None:
-                yield module.finding(
+                yield module.remark(
                     loop.test,
                     f"{task.name} polls a result and holds its worker meanwhile; use a chain, a "
                     "chord or self.replace()",
                 )
-            elif not _bounded(module, loop):
-                yield module.finding(
+            elif not _bounded(module, loop) and not _in_view(module, loop):
+                yield module.remark(
                     loop.test,
                     "this loop polls a result without a limit: it never ends when the result is "
                     "lost or expires; use .get(timeout=...) or count the rounds",
                     doubt="something around it may stop it",
                 )
+
+
+def _lifts_or_polls(module: Module, function: Function) -> Place | None:
+    """Where a function that is not a task lifts the guard, or polls a result."""
+    for call in module.inside(function.node, ast.Call):
+        if module.name(call.func) in _GUARDS:
+            return Place(call.lineno, "lifts the guard against waiting for a result in a task")
+    for loop in module.inside(function.node, ast.While):
+        if polls(module, loop):
+            return Place(loop.lineno, "polls a result and holds the worker meanwhile")
+    return None
+
+
+def _in_view(module: Module, node: ast.AST) -> bool:
+    """Whether a node runs for a request: in a view, or a function that takes the request."""
+    function = module.function(node)
+    while function is not None:
+        if is_view(module, function) or "request" in function.params.names:
+            return True
+        decorators = (getattr(d, "func", d) for d in function.node.decorator_list)
+        if any(isinstance(d, ast.Attribute) and d.attr in _ROUTES for d in decorators):
+            return True
+        function = function.outer
+    return False
 
 
 def polls(module: Module, loop: ast.While) -> bool:

@@ -30,10 +30,11 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._models import query
+from offcanvas.audit.rules._rows import are_rows
 
 _CONTAINERS: Final = frozenset(
     {"builtins.list", "builtins.tuple", "builtins.set", "builtins.sorted"}
@@ -43,17 +44,18 @@ _CLIENTS: Final = ("requests.", "httpx.")
 
 
 @module_rule("CEL204", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Arguments of every send and signature whose size has no bound that the source shows."""
     for send in module.sends:
         if send.canvas or send.how in {"retry", "replace", "add_to_chord", "apply"}:
             continue
-        for argument in (*(send.args or ()), *(send.kwargs or {}).values()):
+        for argument in (*send.written, *send.named.values()):
             found = [_large(module, e) for e in module.possible(argument)]
+            found.append(("rows of a file", _UNKNOWN) if are_rows(module, argument) else None)
             said = next((f for f in found if f is not None), None)
             if said is not None:
                 what, doubt = said
-                yield module.finding(
+                yield module.remark(
                     argument,
                     f"{module.text(argument)} sends {what} through the broker to "
                     f"{send.name or 'a task'}; store it and send its key",

@@ -38,7 +38,7 @@ Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/#perform
 import ast
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Edit, Finding, Severity
+from offcanvas.audit.finding import Edit, Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._partial import IMPORT, is_free, partial_of
@@ -55,7 +55,7 @@ _PERHAPS = "harmless as long as no request, and so no transaction, is around the
 
 
 @module_rule("CEL202", Severity.HIGH, fixes=True)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Lambdas and local functions given to on_commit() in a loop."""
     for call in module.walk(ast.Call):
         if not call.args or module.name(call.func) != ON_COMMIT:
@@ -78,7 +78,7 @@ def check(module: Module) -> Iterator[Finding]:
                 doubt = _PERHAPS
             if not doubt and not {*late} & _bound_by(loop, always=True):
                 doubt = "they are bound under a condition, perhaps in one round only"
-            yield module.finding(
+            yield module.remark(
                 call,
                 f"the callback reads {', '.join(late)} after the loop has ended, when only the "
                 "last value is left; use on_commit(partial(task.delay, value))",

@@ -30,7 +30,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._broker import brokers
@@ -44,7 +44,7 @@ _ADVICE = "keep a due time in the database and sweep it with a periodic task"
 
 
 @module_rule("CEL205", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Countdowns and ETAs above ten minutes; a back-off is judged at its last retry."""
     if _broker_holds_them(module):
         return
@@ -55,7 +55,7 @@ def check(module: Module) -> Iterator[Finding]:
                 yield from _judged(module, send, option, node)
 
 
-def _judged(module: Module, send: Send, option: str, node: ast.expr) -> Iterator[Finding]:
+def _judged(module: Module, send: Send, option: str, node: ast.expr) -> Iterator[Remark]:
     delay = (
         seconds(module, node, _last_retry(module, send))
         if option == "countdown"
@@ -63,13 +63,13 @@ def _judged(module: Module, send: Send, option: str, node: ast.expr) -> Iterator
     )
     if delay is not None and delay > _LONG:
         reaches = "reaches" if _varies(node) else "is"
-        yield module.finding(
+        yield module.remark(
             send.node,
             f"{option} {reaches} {spoken(delay)}: a worker keeps the message in its memory "
             f"until then; {_ADVICE}",
         )
     elif delay is None and option == "eta":
-        yield module.finding(
+        yield module.remark(
             send.node,
             f"eta={module.text(node)} may lie far ahead, and a worker keeps the message in its "
             f"memory until then; {_ADVICE}",

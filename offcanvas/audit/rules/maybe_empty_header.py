@@ -38,7 +38,7 @@ Source: https://docs.celeryq.dev/en/stable/userguide/canvas.html#chords
 import ast
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.outline import Outline
 from offcanvas.audit.rules import module_rule
@@ -49,11 +49,11 @@ _LITERALS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Constant)
 
 
 @module_rule("CEL404", Severity.LOW)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Headers that hold nothing but the items of a loop; a plain list is likely never empty."""
     for canvas in module.canvases:
-        for chord in canvas.walk():
-            if chord.kind != "chord" or not chord.parts or chord.optional:
+        for chord in _headers(canvas):
+            if not chord.parts or chord.optional:
                 continue
             sources = [_source(module, part, chord.node) for part in chord.parts]
             loops = [s for s in sources if s is not None]
@@ -62,12 +62,21 @@ def check(module: Module) -> Iterator[Finding]:
             if any(_is_guarded(module, chord.node, s) for s in loops):
                 continue
             named = module.text(loops[0].iter)
-            yield module.finding(
+            yield module.remark(
                 chord.node,
                 f"the header is empty when {named!r} is: the body then runs at once with []; "
                 "look before, or let the body take an empty list",
                 doubt="" if any(_filters(module, s) for s in loops) else "it may never be empty",
             )
+
+
+def _headers(canvas: Outline) -> Iterator[Outline]:
+    """Chords, and groups with something after them in a chain, which Celery makes chords of."""
+    for outline in canvas.walk():
+        if outline.kind == "chord":
+            yield outline
+        elif outline.kind == "chain":
+            yield from (part for part in outline.parts[:-1] if part.kind == "group")
 
 
 def _source(
@@ -105,11 +114,19 @@ def _filters(module: Module, source: ast.comprehension | ast.For | ast.AsyncFor)
     """Whether items are left out on the way: by a condition, or by a query."""
     if isinstance(source, ast.comprehension) and source.ifs:
         return True
-    return any(
-        isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in _FILTERS
-        for option in module.possible(source.iter)
-        for n in ast.walk(option)
-    )
+    return any(_asks(module, option) for option in module.possible(source.iter))
+
+
+def _asks(module: Module, node: ast.expr, depth: int = 4) -> bool:
+    """Whether a query that may find nothing is in an expression, or behind a name in it."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute) and inner.attr in _FILTERS:
+            return True
+        if depth and isinstance(inner, ast.Name) and inner is not node:
+            behind = [e for e in module.possible(inner) if e is not inner]
+            if any(_asks(module, e, depth - 1) for e in behind):
+                return True
+    return False
 
 
 def _is_guarded(

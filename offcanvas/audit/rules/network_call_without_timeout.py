@@ -26,11 +26,14 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
-from offcanvas.audit.index import literal
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
+from offcanvas.audit.reach import Place, leads_to
+from offcanvas.audit.resolution import literal
 from offcanvas.audit.rules import module_rule
+from offcanvas.audit.rules._owners import owner_made_by
 from offcanvas.audit.tasks import Task
+from offcanvas.audit.tree import Function
 
 _VERBS: Final = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 _NO_PLACE: Final = 99
@@ -53,36 +56,41 @@ _UNLIMITED_BY_SOCKET: Final = ("urllib.", "smtplib.", "ftplib.", "http.", "socke
 
 
 @module_rule("CEL310", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
-    """Calls in a task's body, and in a function of the project that a task calls."""
+def check(module: Module) -> Iterator[Remark]:
+    """Calls in a task's body, and in functions of the project that it leads to."""
+    told = set()
     for call in module.walk(ast.Call):
         task = module.task_around(call)
         if task is None:
             continue
         said = _judged(module, call)
         if said is not None:
-            yield module.finding(
+            yield module.remark(
                 call,
                 f"{said[0]} in {task.name} has no timeout: a silent peer holds the worker; "
                 "add timeout=...",
                 doubt=said[1] or _limit(module, task),
             )
             continue
-        found = module.callee(call)
-        if found is None or found[1].task is not None:
-            continue
-        there, helper = found
-        for inner in there.inside(helper.node, ast.Call):
-            said = _judged(there, inner)
-            if said is not None:
-                yield module.finding(
-                    call,
-                    f"{task.name} calls {helper.name}(), where {said[0]} has no timeout (line "
-                    f"{inner.lineno} of {there.path}): a silent peer holds the worker",
-                    doubt=said[1] or _limit(module, task),
-                    related=((there.path, inner.lineno, "waits here"),),
-                )
-                break
+        found = leads_to(module, call, _wait_in)
+        if found is not None and (found.path, found.place.line) not in told:
+            told.add((found.path, found.place.line))
+            yield module.remark(
+                call,
+                f"{task.name} calls {found.way}, where {found.place.what} has no timeout (line "
+                f"{found.place.line} of {found.path}): a silent peer holds the worker",
+                doubt=found.place.doubt or _limit(module, task),
+                related=((found.path, found.place.line, "waits here"),),
+            )
+
+
+def _wait_in(module: Module, function: Function) -> Place | None:
+    """The first call without a limit in a function's own body."""
+    for call in module.inside(function.node, ast.Call):
+        said = _judged(module, call)
+        if said is not None:
+            return Place(call.lineno, *said)
+    return None
 
 
 def _judged(module: Module, call: ast.Call) -> tuple[str, str] | None:
@@ -126,14 +134,7 @@ def _attribute(call: ast.Call) -> str:
 
 def _session(module: Module, call: ast.Call) -> ast.expr | None:
     """The `requests.Session()` whose method is called, or None."""
-    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _VERBS:
-        return None
-    owner = call.func.value
-    sources = [owner]
-    if isinstance(owner, ast.Name):
-        sources = [b.value for b in module.bindings(owner.id, owner) or () if b.value is not None]
-    made = [s for s in sources if isinstance(s, ast.Call) and module.name(s.func) in _SESSIONS]
-    return owner if made and len(made) == len(sources) else None
+    return owner_made_by(module, call, _SESSIONS) if _attribute(call) in _VERBS else None
 
 
 def _adapted(module: Module, session: ast.expr) -> bool:

@@ -32,8 +32,8 @@ Source: https://docs.celeryq.dev/en/stable/userguide/signals.html#task-failure
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
-from offcanvas.audit.names import APP, TASK
+from offcanvas.audit.finding import Remark, Severity
+from offcanvas.audit.names import TASK
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import project_rule
 from offcanvas.audit.values import Call
@@ -51,7 +51,7 @@ _HOOKS: Final = frozenset({"on_failure", "after_return"})
 
 
 @project_rule("CEL504", Severity.LOW)
-def check(project: Project) -> Iterator[Finding]:
+def check(project: Project) -> Iterator[Remark]:
     """One finding at the app of a project that has tasks; events that are sent are a doubt."""
     app = _app(project)
     if app is None or not project.tasks or project.mentions(*_HANDLES) or _has_hook(project):
@@ -63,7 +63,7 @@ def check(project: Project) -> Iterator[Finding]:
         project.settings.is_on(k) for k in ("worker_send_task_events", "task_send_sent_event")
     )
     path, line = app
-    yield project.finding(
+    yield Remark(
         path,
         line,
         1,
@@ -78,17 +78,16 @@ def _app(project: Project) -> tuple[str, int] | None:
     for facts in project.files.values():
         if not facts.speaks_celery:
             continue
-        for name, value in facts.assigns.items():
-            if not isinstance(value, Call):
-                continue
-            made = project.index.called(facts, value)
+        for name, line in facts.assign_lines.items():
             own = f"{project.index.name_of(facts)}.{name}"
-            if APP in {made, project.index.instance_of_name(own)}:
-                return facts.path, facts.assign_lines[name]
-        for calls in facts.calls_assigned.values():
-            for call in calls:
-                if project.index.called(facts, call) == APP:
-                    return facts.path, call.line
+            # What merely holds the app of another file is found there.
+            if isinstance(facts.assigns[name], Call) and project.index.is_app(
+                project.index.instance_of_name(own)
+            ):
+                return facts.path, line
+        for call, scope in facts.calls():
+            if project.index.is_app(project.index.instance(facts, call, scope)):
+                return facts.path, call.line
     return None
 
 

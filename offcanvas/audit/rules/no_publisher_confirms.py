@@ -19,25 +19,25 @@ Source: https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/
 
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import project_rule
 from offcanvas.audit.rules._broker import broker_of, transport_option
 
 
 @project_rule("CEL102", Severity.HIGH)
-def check(project: Project) -> Iterator[Finding]:
+def check(project: Project) -> Iterator[Remark]:
     """One finding, at the first AMQP address; silent when no address can be read."""
     amqp = broker_of(project, {"amqp"})
     if amqp is None:
         return
-    value, known = transport_option(project, "confirm_publish")
-    if value is True:
+    confirms = transport_option(project, "confirm_publish")
+    if confirms.value is True:
         return
-    doubt = amqp.doubt
-    if not known:
+    doubt = amqp.doubt or confirms.doubt
+    if not confirms.known:
         doubt = "broker_transport_options holds something that cannot be read"
-    yield project.finding(
+    yield Remark(
         amqp.setting.path,
         amqp.setting.line,
         1,

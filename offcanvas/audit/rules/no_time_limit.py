@@ -27,7 +27,7 @@ Source: https://docs.celeryq.dev/en/stable/userguide/workers.html#time-limits
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import project_rule
 from offcanvas.audit.tasks import Task
@@ -40,13 +40,13 @@ _SHOWN: Final = 5
 
 
 @project_rule("CEL104", Severity.MEDIUM)
-def check(project: Project) -> Iterator[Finding]:
+def check(project: Project) -> Iterator[Remark]:
     """One finding for the whole project, at its first task without a limit, naming others."""
     settings = project.settings
     pool = settings.literal("worker_pool")
     soft = settings.get("task_soft_time_limit")
     if pool in _NO_SOFT and soft is not None and settings.get("task_time_limit") is None:
-        yield project.finding(
+        yield Remark(
             soft.path,
             soft.line,
             1,
@@ -55,13 +55,13 @@ def check(project: Project) -> Iterator[Finding]:
         )
     if any(settings.get(f"task_{limit}") is not None for limit in _LIMITS):
         return
-    without = [t for t in project.tasks if not _limited(t)]
+    without = [t for t in project.tasks if not limited(project, t)]
     if not without:
         return
     first, *others = without
     more = f"{len(others)} other task{'' if len(others) == 1 else 's'}"
     many = f"{first.name} and {more} have" if others else f"{first.name} has"
-    yield project.finding(
+    yield Remark(
         first.path,
         first.line,
         first.column + 1,
@@ -72,6 +72,16 @@ def check(project: Project) -> Iterator[Finding]:
     )
 
 
-def _limited(task: Task) -> bool:
-    # A limit that cannot be read is a limit; `time_limit=None` is none.
-    return any(task.options.get(limit, _NONE) != _NONE for limit in _LIMITS)
+def limited(project: Project, task: Task) -> bool:
+    """Whether a task has a time limit of its own, or may get one out of sight.
+
+    A limit that cannot be read is a limit, and a base class of another package may set one;
+    `time_limit=None` is none.
+    """
+    if any(task.options.get(limit, _NONE) != _NONE for limit in _LIMITS):
+        return True
+    if task.base is None:
+        return False
+    index = project.index
+    bases = [a for a in index.ancestors(task.base) if index.class_(a) is None]
+    return any(not a.startswith(("celery.", "builtins.", "abc.", "typing.")) for a in bases)

@@ -33,7 +33,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._models import kind_of
@@ -47,17 +47,17 @@ _WORDS: Final = {
 
 
 @module_rule("CEL203", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Arguments of every send and signature, also within a list or dictionary."""
     for send in module.sends:
         if send.canvas or send.how in {"retry", "replace", "add_to_chord", "apply"}:
             continue
-        for argument in (*(send.args or ()), *(send.kwargs or {}).values()):
+        for argument in (*send.written, *send.named.values()):
             for value in _values(argument):
                 kind = kind_of(module, value)
                 if kind:
                     what, advice = _WORDS[kind]
-                    yield module.finding(
+                    yield module.remark(
                         value,
                         f"{module.text(value)} is {what}, sent to {send.name or 'a task'}: "
                         f"{advice}",

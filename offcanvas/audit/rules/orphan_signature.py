@@ -31,7 +31,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Edit, Finding, Severity
+from offcanvas.audit.finding import Edit, Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import APP, BUILDERS, SIGNATURE, TASK
 from offcanvas.audit.rules import module_rule
@@ -44,11 +44,11 @@ _ON_A_SIGNATURE: Final = frozenset({f"{SIGNATURE}.{m}" for m in ("set", "on_erro
 
 
 @module_rule("CEL401", Severity.HIGH, fixes=True)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Signatures as statements, in variables that nobody reads, and as results of tasks."""
     for statement in module.walk(ast.Expr):
         if _is_built(module, statement.value) and not _expects_error(module, statement):
-            yield module.finding(
+            yield module.remark(
                 statement.value,
                 f"{module.text(statement.value)} is built and dropped: nothing is sent; "
                 "add .delay()",
@@ -56,7 +56,7 @@ def check(module: Module) -> Iterator[Finding]:
             )
     for assign in module.walk(ast.Assign):
         if _is_built(module, assign.value) and _never_read(module, assign):
-            yield module.finding(
+            yield module.remark(
                 assign.value,
                 f"{module.text(assign.targets[0])} is built and never used: nothing is sent",
             )
@@ -114,7 +114,7 @@ def _is(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _returned(module: Module, returned: ast.Return) -> Iterator[Finding]:
+def _returned(module: Module, returned: ast.Return) -> Iterator[Remark]:
     function = module.function(returned)
     if returned.value is None or function is None or function.task is None:
         return
@@ -127,7 +127,7 @@ def _returned(module: Module, returned: ast.Return) -> Iterator[Finding]:
     if first:
         text = f"{first}.replace({module.segment(returned.value)})"
         edits = (module.replace(returned.value, text),)
-    yield module.finding(
+    yield module.remark(
         returned.value,
         f"{task.name} returns a signature, which is stored as its result and never runs; "
         "bind the task and `return self.replace(...)`, or send it",

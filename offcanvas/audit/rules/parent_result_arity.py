@@ -35,24 +35,30 @@ Source: https://docs.celeryq.dev/en/stable/userguide/canvas.html#immutability
 
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.outline import Outline
 from offcanvas.audit.rules import module_rule
+from offcanvas.audit.rules._parameters import hands_over_others, may_change
 
 
 @module_rule("CEL406", Severity.HIGH)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Every signature of every canvas, with what precedes it."""
     for canvas in module.canvases:
         yield from _inside(module, canvas, follows=False)
 
 
-def _inside(module: Module, outline: Outline, follows: bool) -> Iterator[Finding]:
+def _inside(module: Module, outline: Outline, follows: bool) -> Iterator[Remark]:
     if outline.kind == "task":
-        message = _misfit(outline, follows)
-        if message is not None:
-            yield module.finding(outline.node, message)
+        message, task = _misfit(outline, follows), outline.task
+        if message is not None and task is not None and not hands_over_others(module, task):
+            yield module.remark(
+                outline.node,
+                message,
+                doubt=may_change(module, task),
+                related=((task.path, task.line, "defined here"),),
+            )
     elif outline.kind == "chain":
         for part in outline.parts:
             # What an unknown part gives to the next one is unknown only in value: it gives one.

@@ -23,7 +23,7 @@ Source: https://docs.celeryq.dev/en/stable/userguide/security.html#serializers
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.values import Const, Either, Seq, Value
@@ -36,7 +36,7 @@ _PICKLE: Final = frozenset({"pickle", "application/x-python-serialize"})
 
 
 @module_rule("CEL505", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Settings and task options of this file, and call sites that choose a serializer."""
     project = module.project
     for setting in project.settings.written:
@@ -44,7 +44,7 @@ def check(module: Module) -> Iterator[Finding]:
             continue
         said = _says_pickle(module, setting.value)
         if said is not None:
-            yield project.finding(
+            yield Remark(
                 module.path,
                 setting.line,
                 1,
@@ -56,7 +56,7 @@ def check(module: Module) -> Iterator[Finding]:
         option = task.options.get("serializer") if task.path == module.path else None
         said = _says_pickle(module, option) if option is not None else None
         if said is not None:
-            yield project.finding(
+            yield Remark(
                 task.path,
                 task.line,
                 task.column + 1,
@@ -67,7 +67,7 @@ def check(module: Module) -> Iterator[Finding]:
     for send in module.sends:
         chosen = send.options.get("serializer")
         if chosen is not None and module.literal(chosen) in _PICKLE:
-            yield module.finding(send.node, "this message is pickled; use serializer='json'")
+            yield module.remark(send.node, "this message is pickled; use serializer='json'")
 
 
 def _says_pickle(module: Module, value: Value) -> str | None:

@@ -26,7 +26,7 @@ Source: https://docs.celeryq.dev/en/stable/userguide/tasks.html#Task.max_retries
 import ast
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import TASK
 from offcanvas.audit.rules import module_rule
@@ -39,7 +39,7 @@ _BROAD = frozenset({"Exception", "BaseException"})
 
 
 @module_rule("CEL305", Severity.MEDIUM, fixes=True)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """The options of each task, and each call of retry()."""
     for function in module.tasks:
         if function.task is not None:
@@ -50,7 +50,7 @@ def check(module: Module) -> Iterator[Finding]:
             yield from _exception_as_arguments(module, call)
 
 
-def _policy(module: Module, function: Function, task: Task) -> Iterator[Finding]:
+def _policy(module: Module, function: Function, task: Task) -> Iterator[Remark]:
     options = task.options
     wanted = options.get("autoretry_for")
     kwargs = options.get("retry_kwargs")
@@ -61,7 +61,7 @@ def _policy(module: Module, function: Function, task: Task) -> Iterator[Finding]
         module.name(c.func) == f"{TASK}.retry" for c in module.inside(function.node, ast.Call)
     )
     if endless and retries:
-        yield module.finding(
+        yield module.remark(
             function.node,
             f"{task.name} is retried for ever (max_retries=None); give it a number",
         )
@@ -71,7 +71,7 @@ def _policy(module: Module, function: Function, task: Task) -> Iterator[Finding]
     if isinstance(kwargs, Dict):
         spaced |= {key for key, _, _ in kwargs.entries()} & {"countdown", "eta"}
     if not spaced:
-        yield module.finding(
+        yield module.remark(
             function.node,
             f"{task.name} is retried for every exception, each time 180 seconds later, so that "
             "all failed ones come back together; name the passing errors and add "
@@ -84,7 +84,7 @@ def _is_broad(wanted: object) -> bool:
     return any(isinstance(item, Name) and item.dotted in _BROAD for item in items)
 
 
-def _not_raised(module: Module, call: ast.Call) -> Iterator[Finding]:
+def _not_raised(module: Module, call: ast.Call) -> Iterator[Remark]:
     statement = module.parents.get(call)
     if not isinstance(statement, ast.Expr) or any(k.arg == "throw" for k in call.keywords):
         return
@@ -94,7 +94,7 @@ def _not_raised(module: Module, call: ast.Call) -> Iterator[Finding]:
         if isinstance(block, list) and statement in block:
             after = block[block.index(statement) + 1 :]
             if after and not _only_leaves(after):
-                yield module.finding(
+                yield module.remark(
                     call,
                     f"retry() raises: line {after[0].lineno} and what follows never runs; write "
                     "`raise self.retry(...)` and move that before it",
@@ -107,12 +107,12 @@ def _only_leaves(after: list[ast.stmt]) -> bool:
     return isinstance(after[0], ast.Pass | ast.Raise | ast.Continue | ast.Break | ast.Return)
 
 
-def _exception_as_arguments(module: Module, call: ast.Call) -> Iterator[Finding]:
+def _exception_as_arguments(module: Module, call: ast.Call) -> Iterator[Remark]:
     """`retry(exc)`: the first parameter is the arguments to send the task with."""
     first = call.args[0] if call.args else None
     bound = module.bindings(first.id, first) if isinstance(first, ast.Name) else None
     if first is not None and bound and all(isinstance(b.node, ast.ExceptHandler) for b in bound):
-        yield module.finding(
+        yield module.remark(
             call,
             f"retry({module.text(first)}) sends the task again with the exception as its "
             f"arguments; write retry(exc={module.text(first)})",

@@ -28,7 +28,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import APP, RESULT
 from offcanvas.audit.rules import module_rule
@@ -46,7 +46,7 @@ _RAISES: Final[frozenset[str | int]] = frozenset({"SIGINT", "INT", 2, "SIGUSR1",
 
 
 @module_rule("CEL502", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Calls that kill; with a terminate that is decided at run time it is only possible."""
     for call in module.walk(ast.Call):
         name = module.name(call.func) or ""
@@ -69,7 +69,7 @@ def check(module: Module) -> Iterator[Finding]:
         hard = _signals(module, call, _KILL)
         if _signals(module, call, _RAISES):
             doubt = "this signal raises an exception in the task, which may clean up after itself"
-        yield module.finding(
+        yield module.remark(
             call,
             ("SIGKILL ends" if hard else "terminate ends")
             + " the worker's process with whatever it runs at that moment"

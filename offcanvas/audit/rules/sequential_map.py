@@ -29,18 +29,18 @@ Source: https://docs.celeryq.dev/en/stable/userguide/canvas.html#map-starmap
 
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.outline import Outline
 from offcanvas.audit.rules import module_rule
 
 
 @module_rule("CEL405", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Alone in a group or chord it cannot be meant; alone in a message it may be."""
     for canvas in module.canvases:
         if canvas.kind in {"map", "starmap"}:
-            yield module.finding(
+            yield module.remark(
                 canvas.node,
                 f"{_message(canvas)}; use group(task.s(...) for ...) for parallel work",
                 doubt="one task for all items may be what is meant",
@@ -48,7 +48,7 @@ def check(module: Module) -> Iterator[Finding]:
             continue
         for outline in canvas.walk():
             for inner in _alone(outline):
-                yield module.finding(
+                yield module.remark(
                     inner.node,
                     f"{_message(inner)}, and the {outline.kind} around it has nothing else to run "
                     "beside it; use task.s(...) for each item, or task.chunks(...).group()",

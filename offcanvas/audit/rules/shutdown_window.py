@@ -35,10 +35,10 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
-from offcanvas.audit.index import literal
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
+from offcanvas.audit.resolution import literal
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._broker import broker_of
 from offcanvas.audit.rules._seconds import spoken
@@ -50,7 +50,7 @@ _HIDING: Final = frozenset({"redis", "sentinel", "sqs"})
 _DEVELOPMENT = "the file may be for development only"
 
 
-def check_stops(project: Project) -> Iterator[Finding]:
+def check_stops(project: Project) -> Iterator[Remark]:
     """Workers in compose files and the like that are killed before their longest task may end."""
     longest = _longest(project)
     soft = project.settings.literal("worker_soft_shutdown_timeout")
@@ -60,7 +60,7 @@ def check_stops(project: Project) -> Iterator[Finding]:
         if isinstance(soft, int | float) and 0 < soft < stop.grace:
             continue
         by = "" if stop.written else " by default"
-        yield project.finding(
+        yield Remark(
             stop.path,
             stop.line,
             1,
@@ -85,13 +85,13 @@ def _longest(project: Project) -> float | None:
 
 
 @module_rule("CEL106", Severity.MEDIUM, whole=check_stops)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """Exits in tasks, and late acknowledgement on Redis or SQS without a soft shutdown."""
     for call in module.walk(ast.Call):
         name = module.name(call.func)
         task = module.task_around(call) if name in _EXITS else None
         if task is not None:
-            yield module.finding(
+            yield module.remark(
                 call,
                 f"{module.text(call)} ends the worker's process, not only {task.name}; "
                 "raise an exception",
@@ -100,21 +100,21 @@ def check(module: Module) -> Iterator[Finding]:
         what = raised.exc.func if isinstance(raised.exc, ast.Call) else raised.exc
         task = module.task_around(raised)
         if task is not None and what is not None and module.name(what) == "builtins.SystemExit":
-            yield module.finding(
+            yield module.remark(
                 raised,
                 f"SystemExit ends the worker's process, not only {task.name}; raise an exception",
             )
     yield from _no_soft_shutdown(module)
 
 
-def _no_soft_shutdown(module: Module) -> Iterator[Finding]:
+def _no_soft_shutdown(module: Module) -> Iterator[Remark]:
     settings = module.project.settings
     late = settings.get("task_acks_late")
     if late is None or late.path != module.path or not settings.is_on("task_acks_late"):
         return
     broker = broker_of(module.project, _HIDING)
     if broker is not None and settings.get("worker_soft_shutdown_timeout") is None:
-        yield module.project.finding(
+        yield Remark(
             late.path,
             late.line,
             1,

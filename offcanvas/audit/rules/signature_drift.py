@@ -39,7 +39,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from offcanvas.audit.facts import Params
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
+from offcanvas.audit.module import modules
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import project_rule
 from offcanvas.audit.tasks import Task
@@ -48,7 +49,7 @@ _CURE: Final = "; keep the old form until the queues are drained, or give the ne
 
 
 @project_rule("CEL503", Severity.HIGH)
-def check(project: Project) -> Iterator[Finding]:
+def check(project: Project) -> Iterator[Remark]:
     """Every task of the earlier project, against the task of the same name."""
     before = project.before
     if before is None:
@@ -64,7 +65,7 @@ def check(project: Project) -> Iterator[Finding]:
             changes.sort(key=lambda change: bool(change[1]))
             more = f" (and {len(changes) - 1} more changes)" if len(changes) > 1 else ""
             why, doubt = changes[0]
-            yield project.finding(
+            yield Remark(
                 new.path,
                 new.line,
                 new.column + 1,
@@ -74,14 +75,14 @@ def check(project: Project) -> Iterator[Finding]:
             )
 
 
-def _gone(project: Project, old: Task) -> Finding:
+def _gone(project: Project, old: Task) -> Remark:
     """A task that no worker has any more: renamed, moved or removed."""
     known = {t.qualname: t for t in project.tasks}
     last = old.function.rpartition(".")[2]
     alike = [t for t in project.tasks if t.function.rpartition(".")[2] == last]
     now = known.get(old.qualname) or (alike[0] if len(alike) == 1 else None)
     if now is not None:
-        return project.finding(
+        return Remark(
             now.path,
             now.line,
             now.column + 1,
@@ -90,7 +91,7 @@ def _gone(project: Project, old: Task) -> Finding:
             end_line=now.line,
         )
     facts = project.files.get(old.path)
-    return project.finding(
+    return Remark(
         old.path,
         min(old.line, facts.lines) if facts is not None and facts.lines else 1,
         1,
@@ -151,6 +152,6 @@ def _by_name(before: Project, task: Task, param: str) -> bool:
     """Whether the earlier release sends this parameter by its name anywhere."""
     return any(
         send.task is task and (send.kwargs is None or param in send.kwargs)
-        for module in before.modules()
+        for module in modules(before)
         for send in module.sends
     )

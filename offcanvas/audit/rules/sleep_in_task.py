@@ -28,11 +28,13 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
+from offcanvas.audit.reach import Place, leads_to
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._seconds import seconds, spoken
 from offcanvas.audit.rules.join_guard_off_or_poll import polls
+from offcanvas.audit.tree import Function
 
 _SLEEPS: Final = frozenset({"time.sleep", "gevent.sleep", "eventlet.sleep"})
 _SHORT: Final = 0.1
@@ -43,8 +45,9 @@ _PACED = "a pause between the rounds of a loop may be a rate limit"
 
 
 @module_rule("CEL303", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
-    """Sleeps in a task's body, and in a function of the project that a task calls."""
+def check(module: Module) -> Iterator[Remark]:
+    """Sleeps in a task's body, and in functions of the project that it leads to."""
+    told = set()
     for call in module.walk(ast.Call):
         task = module.task_around(call)
         if task is None:
@@ -53,29 +56,32 @@ def check(module: Module) -> Iterator[Finding]:
             said = _judged(module, call)
             if said is not None:
                 long, doubt = said
-                yield module.finding(
+                yield module.remark(
                     call,
                     f"{task.name} sleeps {long} and holds its worker; raise "
                     "self.retry(countdown=...) or send the rest as a task of its own",
                     doubt=doubt,
                 )
             continue
-        found = module.callee(call)
-        if found is None or found[1].task is not None:
-            continue
-        there, helper = found
-        for sleep in there.inside(helper.node, ast.Call):
-            said = _judged(there, sleep) if there.name(sleep.func) in _SLEEPS else None
-            if said is not None:
-                long, doubt = said
-                yield module.finding(
-                    call,
-                    f"{task.name} calls {helper.name}(), which sleeps {long} in line "
-                    f"{sleep.lineno} of {there.path} and holds the worker",
-                    doubt=doubt,
-                    related=((there.path, sleep.lineno, "sleeps here"),),
-                )
-                break
+        found = leads_to(module, call, _sleep_in)
+        if found is not None and (found.path, found.place.line) not in told:
+            told.add((found.path, found.place.line))
+            yield module.remark(
+                call,
+                f"{task.name} calls {found.way}, which sleeps {found.place.what} in line "
+                f"{found.place.line} of {found.path} and holds the worker",
+                doubt=found.place.doubt,
+                related=((found.path, found.place.line, "sleeps here"),),
+            )
+
+
+def _sleep_in(module: Module, function: Function) -> Place | None:
+    """The first long sleep in a function's own body."""
+    for call in module.inside(function.node, ast.Call):
+        said = _judged(module, call) if module.name(call.func) in _SLEEPS else None
+        if said is not None:
+            return Place(call.lineno, *said)
+    return None
 
 
 def _judged(module: Module, call: ast.Call) -> tuple[str, str] | None:

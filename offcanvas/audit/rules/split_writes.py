@@ -20,7 +20,7 @@ Good:
             Item.objects.create(order=order, product_id=product_id)
 Why: A worker that is killed between two writes leaves the first without the second, and a retry
     begins with the first one again.
-Prefect: transaction() keeps results and runs hooks; it is no transaction of the database.
+Prefect: transaction() keeps results and runs hooks; it is not a transaction of the database.
 Temporal: One activity, one transaction of the database.
 Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/
 """
@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._models import kind_of, query
@@ -42,7 +42,7 @@ _WRITES: Final = _CREATES | {"update", "delete", "bulk_update"}
 
 
 @module_rule("CEL312", Severity.MEDIUM)
-def check(module: Module) -> Iterator[Finding]:
+def check(module: Module) -> Iterator[Remark]:
     """One finding for each task: the first two writes of one block that follow one another."""
     for function in module.tasks:
         writes = [
@@ -57,7 +57,7 @@ def check(module: Module) -> Iterator[Finding]:
                 continue
             if _clears(first) and _clears(second):
                 continue  # the next run clears away what this one has left
-            yield module.finding(
+            yield module.remark(
                 second,
                 f"{function.task.name} writes here and in line {first.lineno} without a "
                 "transaction: a worker lost between them leaves only the first; use "

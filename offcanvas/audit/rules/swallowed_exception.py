@@ -40,12 +40,20 @@ Source: https://docs.celeryq.dev/en/stable/userguide/tasks.html#automatic-retry-
 import ast
 from collections.abc import Iterator
 
-from offcanvas.audit.finding import Finding, Severity
+from offcanvas.audit.finding import Remark, Severity
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import TASK
 from offcanvas.audit.outline import Outline
 from offcanvas.audit.rules import module_rule
-from offcanvas.audit.rules._handlers import broad_handler, caught, is_broad, raises, tries_around
+from offcanvas.audit.rules._handlers import (
+    BROAD,
+    broad_handler,
+    caught,
+    is_broad,
+    raises,
+    tries_around,
+)
+from offcanvas.audit.rules.result_get_in_task import WAITS
 from offcanvas.audit.tree import Function
 from offcanvas.audit.values import Name, Seq, Value
 
@@ -53,8 +61,8 @@ _RETRIES = frozenset({"celery.exceptions.Retry", "celery.exceptions.TaskPredicat
 
 
 @module_rule("CEL304", Severity.HIGH)
-def check(module: Module) -> Iterator[Finding]:
-    """A caught Retry, an autoretry that is disabled, a handler never reached, a deaf canvas."""
+def check(module: Module) -> Iterator[Remark]:
+    """A caught Retry, a disabled autoretry, an idle handler, a hidden wait, a deaf canvas."""
     for call in module.walk(ast.Call):
         if module.name(call.func) == f"{TASK}.retry":
             yield from _caught_retry(module, call)
@@ -64,11 +72,73 @@ def check(module: Module) -> Iterator[Finding]:
     for block in module.walk(ast.Try):
         if module.task_around(block) is not None:
             yield from _never_reached(module, block)
+    yield from _hidden_waits(module)
     for canvas in module.canvases:
         yield from _deaf_canvas(module, canvas)
 
 
-def _caught_retry(module: Module, call: ast.Call) -> Iterator[Finding]:
+def _hidden_waits(module: Module) -> Iterator[Remark]:
+    """`try: result.get() except Exception: pass`: in a task get() raises before it waits."""
+    told = set()
+    for call in module.walk(ast.Call):
+        if module.name(call.func) not in WAITS or module.task_around(call) is None:
+            continue
+        if any(k.arg == "disable_sync_subtasks" for k in call.keywords) or _allowed(module, call):
+            continue
+        suppressed = _suppressed(module, call)
+        if suppressed is not None:
+            yield _hidden(module, call, suppressed, "this block")
+            continue
+        for block in tries_around(module, call):
+            handler = next((h for h in block.handlers if _takes_runtime_errors(module, h)), None)
+            if handler is None:
+                continue
+            if id(handler) not in told and not raises(module, handler):
+                told.add(id(handler))
+                yield _hidden(module, call, handler, "this handler")
+            break
+
+
+def _hidden(module: Module, call: ast.Call, node: ast.AST, what: str) -> Remark:
+    return module.remark(
+        node,
+        f"{module.text(call.func)}() in a task raises RuntimeError before it waits, and {what} "
+        "swallows it: what follows runs at once, without the result",
+        related=((module.path, call.lineno, "raises here"),),
+    )
+
+
+def _suppressed(module: Module, call: ast.Call) -> ast.expr | None:
+    """`with suppress(Exception):` around a wait."""
+    for ancestor in module.around(call):
+        if isinstance(ancestor, ast.Try):
+            return None  # its handlers come first
+        for item in ancestor.items if isinstance(ancestor, ast.With) else ():
+            made = item.context_expr
+            if not isinstance(made, ast.Call) or module.name(made.func) != "contextlib.suppress":
+                continue
+            if any(module.name(a) in {*BROAD, "builtins.RuntimeError"} for a in made.args):
+                return made
+    return None
+
+
+def _takes_runtime_errors(module: Module, handler: ast.ExceptHandler) -> bool:
+    return is_broad(module, handler) or "builtins.RuntimeError" in caught(module, handler)
+
+
+def _allowed(module: Module, call: ast.Call) -> bool:
+    """Whether `allow_join_result()` is around a wait."""
+    return any(
+        (module.name(getattr(item.context_expr, "func", item.context_expr)) or "").endswith(
+            "allow_join_result"
+        )
+        for ancestor in module.around(call)
+        if isinstance(ancestor, ast.With)
+        for item in ancestor.items
+    )
+
+
+def _caught_retry(module: Module, call: ast.Call) -> Iterator[Remark]:
     if any(k.arg == "throw" for k in call.keywords):
         return
     for block in tries_around(module, call):
@@ -79,7 +149,7 @@ def _caught_retry(module: Module, call: ast.Call) -> Iterator[Finding]:
                 return  # Retry is named: it is caught on purpose
             if is_broad(module, handler):
                 if not raises(module, handler):
-                    yield module.finding(
+                    yield module.remark(
                         call,
                         f"the Retry that this raises is caught in line {handler.lineno} and never "
                         "leaves the task: no retry happens; add `except Retry: raise` before it",
@@ -88,7 +158,7 @@ def _caught_retry(module: Module, call: ast.Call) -> Iterator[Finding]:
                 return
 
 
-def _disabled(module: Module, function: Function, wanted: Value) -> Iterator[Finding]:
+def _disabled(module: Module, function: Function, wanted: Value) -> Iterator[Remark]:
     index = module.project.index
     items = wanted.items if isinstance(wanted, Seq) else (wanted,)
     dotted = [i.dotted for i in items if isinstance(i, Name)]
@@ -107,7 +177,7 @@ def _disabled(module: Module, function: Function, wanted: Value) -> Iterator[Fin
                     module, function, block, names
                 )
                 if whole or _may_raise(module, block, names):
-                    yield module.finding(
+                    yield module.remark(
                         handler,
                         f"{function.name} is to be retried for {', '.join(sorted(names))}, but "
                         "this handler catches everything and the retry never happens; raise again",
@@ -171,11 +241,11 @@ def _count(statements: list[ast.stmt]) -> int:
     return sum(isinstance(n, ast.stmt) for s in statements for n in ast.walk(s))
 
 
-def _never_reached(module: Module, block: ast.Try) -> Iterator[Finding]:
+def _never_reached(module: Module, block: ast.Try) -> Iterator[Remark]:
     broad: ast.ExceptHandler | None = None
     for handler in block.handlers:
         if broad is not None:
-            yield module.finding(
+            yield module.remark(
                 handler,
                 f"this handler is never reached: line {broad.lineno} catches every exception "
                 "before it; put it first",
@@ -184,7 +254,7 @@ def _never_reached(module: Module, block: ast.Try) -> Iterator[Finding]:
             broad = handler
 
 
-def _deaf_canvas(module: Module, canvas: Outline) -> Iterator[Finding]:
+def _deaf_canvas(module: Module, canvas: Outline) -> Iterator[Remark]:
     """Members that others depend on and that end well whatever happens in them."""
     for outline in canvas.walk():
         awaited = outline.parts[:-1] if outline.kind == "chain" else ()
@@ -192,7 +262,7 @@ def _deaf_canvas(module: Module, canvas: Outline) -> Iterator[Finding]:
             awaited = outline.parts
         for part in awaited:
             task = part.task
-            there = module.project.open(task.path) if task is not None else None
+            there = module.open(task.path) if task is not None else None
             function = there.function_named(task.function) if there is not None and task else None
             if there is None or function is None or task is None:
                 continue
@@ -201,7 +271,7 @@ def _deaf_canvas(module: Module, canvas: Outline) -> Iterator[Finding]:
                     continue
                 handler = broad_handler(there, block.body[0])
                 if handler is not None and not any(there.inside(handler, ast.Return)):
-                    yield module.finding(
+                    yield module.remark(
                         part.node,
                         f"{task.name} catches every exception in line {handler.lineno} of "
                         f"{there.path}: what follows it in this {outline.kind} runs with None "

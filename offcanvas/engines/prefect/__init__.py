@@ -8,8 +8,8 @@ or, in a work pool that you have anyway, a deployment that Prefect's own workers
 
     python -m offcanvas.engines.prefect shop:app --work-pool my-pool
 
-On the caller's side, ``offcanvas.run.run(signature, on="prefect")``, or
-``offcanvas.reroute.reroute(app, to="prefect")``.
+On the caller's side, ``offcanvas.run(signature, on="prefect")``, or
+``offcanvas.reroute(app, to="prefect")``.
 
 Names are looked up when they are used: importing Prefect takes seconds.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 _WHERE = {
     "Caller": "offcanvas.engines.prefect.client",
-    "PrefectEngine": "offcanvas.engines.prefect.run",
+    "PrefectEngine": "offcanvas.engines.prefect.engine",
     "canvas": "offcanvas.engines.prefect.flow",
     "serve": "offcanvas.engines.prefect.worker",
 }

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import httpx
+from packaging.version import InvalidVersion, Version
 from prefect import __version__ as installed
+from prefect.client.base import ServerType
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -23,15 +27,18 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
 from prefect.states import Cancelling
 
-from offcanvas.canvas.rules import result_id
-from offcanvas.engines.prefect.job import DEPLOYMENT, FLOW, REVOKE, TAG, Job
+from offcanvas.canvas.calls import Branch
+from offcanvas.canvas.nodes import Group
+from offcanvas.canvas.planner import result_id
+from offcanvas.canvas.title import title
+from offcanvas.engines.batches import Batch
+from offcanvas.engines.prefect.connection import Connection, configured, knock, trusted
+from offcanvas.engines.prefect.job import DEPLOYMENT, FLOW, REVOKE, TAG, TOLD, Job
 from offcanvas.engines.prefect.patience import SETTINGS
-from offcanvas.engines.prefect.title import title
-from offcanvas.engines.walker import Branch
 from offcanvas.errors import EngineError, EngineUnavailable
+from offcanvas.printable import masked
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -51,50 +58,62 @@ _OPEN = (
 )
 
 
-def address() -> str:
-    """The address in PREFECT_API_URL.
+def can_serve(server: str, library: str) -> bool:
+    """Whether a server of one version can serve a library of another.
 
-    Raises:
-        EngineUnavailable: it is not set.
+    The rule is Prefect's own (``SyncPrefectClient.raise_for_api_version_mismatch``): the major
+    version is the same, and the server is not older. Where Prefect logs a warning about an older
+    server, a patch release is allowed to differ here, and an older minor version is refused.
+    ``prefect_impl.connection`` has the same rule; a test compares the two.
     """
-    url = os.environ.get("PREFECT_API_URL")
-    if not url:
-        raise EngineUnavailable("PREFECT_API_URL is not set; set it to http://host:4200/api")
-    return url
+    try:
+        theirs, ours = Version(server).release, Version(library).release
+    except InvalidVersion:
+        return False
+    return theirs[0] == ours[0] and theirs[:2] >= ours[:2]
 
 
 class Caller:
     """A client of the Prefect server at ``url``; may be used from any thread.
 
+    To a ``private`` server it goes directly, and without the user's credentials.
+
     Raises:
         EngineUnavailable: no Prefect 3 server answers there, or it is older than the library.
     """
 
-    def __init__(self, url: str, deployment: str = DEPLOYMENT) -> None:
+    def __init__(self, url: str, deployment: str = DEPLOYMENT, *, private: bool = False) -> None:
         if not url.startswith(("http://", "https://")):
             raise EngineUnavailable(
-                f"PREFECT_API_URL={url!r} is no address; use http://host:4200/api"
+                f"PREFECT_API_URL={masked(url)!r} is not an address; use http://host:4200/api"
             )
         self.url = url
         self.deployment = deployment
-        api = get_current_settings().api
+        given = Connection(url) if private else configured()
+        # Of the user's settings a private server needs no proxy and no certificates either.
+        verify = ssl.create_default_context() if private else trusted()
+        way: dict[str, Any] = {"verify": verify, "trust_env": not private}
         self.client = SyncPrefectClient(
             url,
-            api_key=api.key.get_secret_value() if api.key else None,
-            auth_string=api.auth_string.get_secret_value() if api.auth_string else None,
-            httpx_settings=SETTINGS,
+            api_key=given.api_key,
+            auth_string=given.auth_string,
+            httpx_settings={**SETTINGS, **way},
         )
         self._deployment_id: UUID | None = None
         with in_one_line(self.url):
+            knock(url, way)
             self.client.__enter__()
             self._check_version()
 
     def _check_version(self) -> None:
+        if self.client.server_type is ServerType.CLOUD:  # which serves every version
+            return
         there = str(self.client.api_version())
-        if there.split(".")[:2] != installed.split(".")[:2]:
+        if not can_serve(there, installed):
             raise EngineUnavailable(
-                f"the Prefect server at {self.url} has version {there}, the library here "
-                f"{installed}; they have to be of the same minor version"
+                f"the Prefect server at {masked(self.url)} has version {there[:20]!r}, the library "
+                f"here {installed!r}: update the server to that version or a later one with the "
+                "same major version"
             )
 
     def __enter__(self) -> Caller:
@@ -104,31 +123,102 @@ class Caller:
         """Let go of the connection."""
         self.client.__exit__(None, None, None)
 
-    def start(self, app: Celery, plan: Node | Branch, *, strict: bool = False) -> UUID:
+    def start(
+        self,
+        app: Celery,
+        plan: Node | Branch,
+        *,
+        strict: bool = False,
+        once: bool = False,
+        batch: Batch = None,
+        spread: int | None = None,
+    ) -> UUID:
         """Start a prepared plan (``prepare.prepare``); returns the flow run's id.
+
+        ``once``: the result's id is the idempotency key as it is, and a flow run that has ended is
+        not followed by another one.
+
+        ``batch`` is how many members of a group run in one task run, one after the other in one
+        process: "auto" for as many as take half a second, or a number. None for one by one.
+
+        ``spread`` is how many tasks of a wide group one flow run walks; None for all.
 
         Raises:
             EngineUnavailable: the server did not take it, or has no deployment for it.
         """
         branch = plan if isinstance(plan, Branch) else Branch(plan)
-        text = Job(branch, strict).to_text(app)
+        text = Job(branch, strict, batch=batch, spread=spread).to_text(app)
 
-        def create() -> FlowRun:
+        def create(key: str) -> FlowRun:
             return self.client.create_flow_run_from_deployment(
                 self._deployment(),
                 parameters={"job": text},
                 name=title(branch.node),
                 tags=[TAG, *_result_tags(branch.node)],
-                idempotency_key=str(uuid.uuid4()),
+                idempotency_key=key,
             )
 
-        return self.ask(create).id
+        # One flow run for an id, as long as that runs: two calls with the same task_id are one
+        # task, and both callers get its result. When it has ended it may run again, as on Celery.
+        found, name = result_id(branch.node), ""
+        if once and found is not None:
+            return self.ask(lambda: create(found)).id
+        while True:
+            key = f"{self.ask(self._deployment)}:{found or uuid.uuid4()}{name}"
+            run = self.ask(lambda key=key: create(key))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            if found is not None and _has_ended(run):
+                run = self._last(found) or run
+                name = f":{run.id}"
+            if not _has_ended(run):
+                return run.id
+
+    def start_burst(
+        self, app: Celery, branches: Sequence[Branch], *, strict: bool = False, batch: Batch = None
+    ) -> UUID:
+        """Start tasks that were sent alone in one flow run; returns its id.
+
+        Raises:
+            EngineUnavailable: the server did not take them, or has no deployment for them.
+        """
+        first, *more = branches
+        text = Job(first, strict, batch=batch, more=tuple(more)).to_text(app)
+        key = f"burst:{uuid.uuid4()}"
+        run = self.ask(
+            lambda: self.client.create_flow_run_from_deployment(
+                self._deployment(),
+                parameters={"job": text},
+                name=title(Group(members=tuple(branch.node for branch in branches))),
+                tags=[TAG],
+                idempotency_key=key,
+            )
+        )
+        return run.id
+
+    def _last(self, found: str) -> FlowRun | None:
+        """The flow run of this deployment that was started last for the result of this id."""
+        here = DeploymentFilter(id=DeploymentFilterId(any_=[self.ask(self._deployment)]))
+        tag = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"result:{found}"]))
+        runs = self.ask(
+            lambda: self.client.read_flow_runs(
+                flow_run_filter=tag,
+                deployment_filter=here,
+                sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+                limit=1,
+            )
+        )
+        return runs[0] if runs else None
 
     def walk(
-        self, app: Celery, plan: Node, *, strict: bool = False, timeout: float | None = None
+        self,
+        app: Celery,
+        plan: Node,
+        *,
+        strict: bool = False,
+        timeout: float | None = None,
+        batch: Batch = None,
     ) -> bool:
         """Walk a prepared plan and everything it starts; False when ``timeout`` came first."""
-        begun = self.start(app, plan, strict=strict)
+        begun = self.start(app, plan, strict=strict, batch=batch)
         over = self.finish(begun, timeout)
         if not over:
             self.cancel(begun)
@@ -141,8 +231,8 @@ class Caller:
                 self._deployment_id = self.client.read_deployment_by_name(name).id
             except ObjectNotFound:
                 raise EngineUnavailable(
-                    f"the Prefect server at {self.url} has no deployment {name}; start a worker: "
-                    f"python -m offcanvas.engines.prefect module:app"
+                    f"the Prefect server at {masked(self.url)} has no deployment {name}; start a "
+                    f"worker: python -m offcanvas.engines.prefect module:app"
                 ) from None
         return self._deployment_id
 
@@ -205,12 +295,14 @@ class Caller:
         message = {"ids": list(ids), "terminate": terminate}
         targets = list(flow_runs) or self.ask(lambda: [run.id for run in self._open(TAG)])
         for target in dict.fromkeys(targets):
-            # It may have ended, and been deleted, meanwhile.
-            with suppress(ObjectNotFound):
-                self.ask(lambda target=target: self._tell(target, message))  # type: ignore[misc]
+            self.ask(lambda target=target: self._tell(target, message))  # type: ignore[misc]
 
     def _tell(self, flow_run_id: UUID, message: Mapping[str, Any]) -> None:
-        self.client.create_flow_run_input(flow_run_id, *as_input(message))
+        with unless_gone():
+            self.client.create_flow_run_input(flow_run_id, *as_input(message))
+            tags = self.client.read_flow_run(flow_run_id).tags
+            if TOLD not in tags:
+                self.client.update_flow_run(flow_run_id, tags=[*tags, TOLD])
 
     def ask(self, question: Callable[[], T]) -> T:
         """What ``question`` answers.
@@ -220,6 +312,10 @@ class Caller:
         """
         with in_one_line(self.url):
             return question()
+
+
+def _has_ended(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_final()
 
 
 def still_open(tag: str) -> dict[str, Any]:
@@ -235,8 +331,23 @@ def still_open(tag: str) -> dict[str, Any]:
 
 
 def as_input(message: Mapping[str, Any]) -> tuple[str, str]:
-    """Key and value of the input by which a flow run is told what was revoked."""
+    """Key and value of the input by which a flow run is told what was revoked.
+
+    The flow run then gets the tag ``TOLD``, in this order: it looks for inputs when it has the tag.
+    """
     return f"{REVOKE}-{uuid.uuid4().hex}", json.dumps(message)
+
+
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """A flow run that is told something may have ended, and been deleted, meanwhile."""
+    try:
+        yield
+    except ObjectNotFound:
+        return
+    except httpx.HTTPStatusError as error:  # what Prefect's client has for inputs
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
 
 
 def _result_tags(node: Node) -> list[str]:
@@ -250,13 +361,25 @@ def in_one_line(url: str) -> Iterator[None]:
     try:
         yield
     except httpx.HTTPStatusError as error:
+        if error.response.status_code in {401, 403}:
+            raise EngineUnavailable(
+                f"the Prefect server at {masked(url)} wants authentication, and refuses what it "
+                f"got ({error.response.status_code}): set PREFECT_API_AUTH_STRING, or "
+                f"PREFECT_API_KEY for Prefect Cloud"
+            ) from None
         said = f"{error.response.status_code} {error.response.reason_phrase}"
+        if error.response.status_code in {409, 422}:  # parameters that do not fit, for one
+            raise EngineUnavailable(
+                f"the Prefect server at {masked(url)} refuses this with {said}: "
+                f"{' '.join(error.response.text.split()):.300}"
+            ) from error
         raise EngineUnavailable(
-            f"the server at {url} answered {said} to {error.request.url.path}; "
+            f"the server at {masked(url)} answered {said} to {error.request.url.path}; "
             f"PREFECT_API_URL has to name the API of a Prefect server, http://host:4200/api"
         ) from error
     except (httpx.HTTPError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise EngineUnavailable(
-            f"no Prefect server answers at {url} ({reason:.120}); start one, or set PREFECT_API_URL"
+            f"no Prefect server answers at {masked(url)} ({masked(reason):.120}); start one, or "
+            "set PREFECT_API_URL"
         ) from None

@@ -13,71 +13,152 @@ import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
+from celery.exceptions import BackendError
 from prefect import flow, get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
-from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Crashed
+from prefect.exceptions import Pause
+from prefect.states import AwaitingRetry, Cancelled, Crashed
 
-from offcanvas.engines.prefect.client import as_input, still_open
+from offcanvas.canvas.calls import SUCCESS, End
+from offcanvas.canvas.title import title
+from offcanvas.celery_app.persistence import passes
+from offcanvas.engines.prefect.client import still_open
 from offcanvas.engines.prefect.driver import PrefectDriver
-from offcanvas.engines.prefect.job import FLOW, REVOKE, TAG, Job
+from offcanvas.engines.prefect.fence import Fence, is_still
+from offcanvas.engines.prefect.job import FLOW, REVOKE, SLICE, TAG, TOLD, Job
+from offcanvas.engines.prefect.reading import Reading, in_step, tell
 from offcanvas.engines.prefect.record import state_of
-from offcanvas.engines.prefect.title import title
-from offcanvas.engines.prefect.work import work_for
+from offcanvas.engines.prefect.slices import Slices, claimed, keep_ends
+from offcanvas.engines.prefect.work import Work, work_for
+from offcanvas.engines.processes.board import now
 from offcanvas.engines.walker import Walker
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two questions whether something was revoked.
-BEAT = 1.0
+#: Seconds between two looks at whether something was revoked.
+POLL_INTERVAL = 1.0
+
+
+#: Seconds after which a flow run is tried again that could not go on.
+AGAIN = 5.0
 
 
 @flow(name=FLOW, persist_result=False, validate_parameters=False)
 async def canvas(app: str, job: str) -> State[Any]:
     """Walk ``job`` (see ``job.Job``) with the tasks of the app at ``app`` (``module:name``).
 
-    What fails outside of tasks (the result backend, a process that cannot be started) is Crashed,
-    not Failed: a retry of the flow run goes on where it stood.
+    What fails outside of tasks and passes (the result backend or the Prefect server is away) makes
+    the flow run wait, in the state AwaitingRetry. Anything else (a process that cannot be started,
+    a job that nobody can read) is Crashed, not Failed: a retry of the flow run goes on where it
+    stood.
     """
+    run = _flow_run()
     try:
-        return await _walk(app, job, _flow_run())
+        return await _walk(app, job, run)
     except Exception as error:
-        get_run_logger().exception("The canvas was cut short")
-        return Crashed(message=f"{type(error).__name__}: {error}")
+        if not _passes(error):
+            get_run_logger().exception("The canvas was cut short")
+            return Crashed(message=f"{type(error).__name__}: {error}")
+        log.warning("flow run %s waits: %s: %s", run.name, type(error).__name__, error)
+        waits = await _give_back(run, f"{type(error).__name__}: {error}")
+    raise Pause(state=waits)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the flow run may go on later."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_passes, error.exceptions))
+    return isinstance(error, httpx.HTTPError | BackendError) or (
+        isinstance(error, Exception) and passes(error)
+    )
+
+
+async def _give_back(run: FlowRun, why: str) -> State[Any]:
+    """Have the flow run begun again, here or elsewhere; tries until the server has taken it in."""
+    while True:
+        waits: State[Any] = AwaitingRetry(
+            scheduled_time=datetime.now(UTC) + timedelta(seconds=AGAIN), message=why
+        )
+        try:
+            async with get_client() as client:
+                await client.set_flow_run_state(run.id, waits, force=True)
+        except httpx.HTTPError as error:
+            log.warning("flow run %s could not be given back yet: %r", run.name, error)
+            await asyncio.sleep(AGAIN)
+        else:
+            return waits
 
 
 async def _walk(app: str, job: str, run: FlowRun) -> State[Any]:
     async with work_for(app) as work, get_client() as client:
         given = Job.from_text(work.app, job)
-        inbox = _Inbox(client, run.id)
+        # What the engine has of this run was read before the server counted it.
+        asked, run = now(), await client.read_flow_run(run.id)
+        inbox = _Inbox(client, run.id, work.reading)
+        fence = Fence(inbox.ask_again, work.lease)
 
         async def start(other: Job) -> None:
             await start_elsewhere(client, run, other.to_text(work.app), other)
 
+        if given.part and not await claimed(client, run.id, SLICE):
+            return Cancelled(message="walked by the flow run that has started it")
+        slices = inbox.slices = Slices(work.app, client, run)
         driver = PrefectDriver(
-            work, given, run.id, start=start, refresh=inbox.look, tell=inbox.tell
+            work,
+            given,
+            run.id,
+            start=start,
+            refresh=inbox.look,
+            tell=inbox.tell,
+            confirmed=fence.confirmed,
+            slices=slices,
         )
-        inbox.driver = driver
-        # What the engine has of this run was read before the server counted it.
-        driver.again = (await inbox.ask()).run_count > 1
+        inbox.driver, inbox.fence = driver, fence
+        inbox.attempt = run.run_count
+        driver.again = inbox.attempt > 1
+        await inbox.heard(run, asked)
         listening = asyncio.create_task(inbox.listen())
+        walking = inbox.walking = asyncio.create_task(_to_the_end(work, driver, given, run))
         try:
-            end = await Walker(driver).walk(given.branch)
-            await driver.all_grown()
+            end = await walking
+        except asyncio.CancelledError:
+            walking.cancel()
+            if inbox.taken is None:
+                raise
         finally:
             listening.cancel()
             driver.close()
             with suppress(asyncio.CancelledError):
                 await listening
+    if inbox.taken is not None:
+        log.warning("flow run %s goes on elsewhere: this worker was taken for lost", run.name)
+        raise Pause(state=inbox.taken)
     if inbox.cancelled:
         return Cancelled()
     return state_of(end.state, end.error)
+
+
+async def _to_the_end(work: Work, driver: PrefectDriver, job: Job, run: FlowRun) -> End:
+    walker = Walker(driver)
+    if job.more or job.part:
+        ends = await driver.side_by_side((job.branch, *job.more))
+        end = End(SUCCESS)  # how each has ended is in the result backend
+    else:
+        ends = []
+        end = await walker.walk(job.branch)
+    await driver.all_grown()
+    if job.part:
+        keep_ends(work.app, run.id, ends)
+        failed = [one for one in ends if one.error is not None]
+        return failed[0] if failed else end
+    return end
 
 
 def _flow_run() -> FlowRun:
@@ -104,17 +185,25 @@ async def start_elsewhere(client: PrefectClient, run: FlowRun, text: str, job: J
 class _Inbox:
     """What the flow run is told while it runs: revoked tasks, and its own cancellation."""
 
-    def __init__(self, client: PrefectClient, flow_run_id: UUID) -> None:
+    def __init__(self, client: PrefectClient, flow_run_id: UUID, reading: Reading) -> None:
         self.driver: PrefectDriver
+        self.slices: Slices | None = None
+        self.fence: Fence
+        self.walking: asyncio.Task[Any] | None = None
+        #: The number of this run of the flow run.
+        self.attempt = 1
         self.cancelled = False
+        #: The state that the flow run has elsewhere, when it is no longer this worker's.
+        self.taken: State[Any] | None = None
         self._client = client
         self._flow_run_id = flow_run_id
+        self._reading = reading
         self._read: set[str] = set()
 
     async def listen(self) -> None:
         """Look every now and then, until cancelled."""
         while True:
-            await asyncio.sleep(BEAT)
+            await in_step(POLL_INTERVAL)
             await self.look()
 
     async def look(self) -> None:
@@ -123,6 +212,14 @@ class _Inbox:
             await self.ask()
         except httpx.HTTPError as error:
             log.warning("could not ask whether anything was revoked: %r", error)
+
+    async def ask_again(self) -> None:
+        """Ask; if nobody answers, wait a little."""
+        try:
+            await self.ask()
+        except httpx.HTTPError as error:
+            log.warning("could not ask whose the flow run is: %r", error)
+            await asyncio.sleep(POLL_INTERVAL)
 
     async def tell(self, revoked: Mapping[str, Any]) -> None:
         """Tell every canvas that runs, as with Celery, where a revoke goes to every worker."""
@@ -138,23 +235,36 @@ class _Inbox:
         while page := await self._client.read_flow_runs(**still_open(TAG), offset=offset):
             for run in page:
                 if run.id != self._flow_run_id:
-                    # It may have ended, and been deleted, meanwhile.
-                    with suppress(ObjectNotFound):
-                        await self._client.create_flow_run_input(run.id, *as_input(revoked))
+                    await tell(self._client, run.id, revoked)
             offset += len(page)
 
-    async def ask(self) -> FlowRun:
-        """Tell the driver what is there; returns the flow run as it is now."""
-        messages, run = await asyncio.gather(
-            self._client.filter_flow_run_input(self._flow_run_id, REVOKE, 100, self._read),
-            self._client.read_flow_run(self._flow_run_id),
-        )
-        for message in messages:
-            self._read.add(message.key)
-            told = json.loads(message.value)
-            self.driver.revoke(told["ids"], terminate=told["terminate"])
+    async def ask(self) -> None:
+        """Tell the driver what is there."""
+        asked = now()
+        await self.heard(await self._reading.read(self._client, self._flow_run_id), asked)
+
+    async def heard(self, run: FlowRun, asked: float) -> None:
+        """Tell the driver what is there: ``run`` is what the server says, when it was asked."""
+        if TOLD in run.tags:
+            await self._read_messages()
         state = run.state
+        if is_still(run, self.attempt):
+            self.fence.seen(asked)
+        elif self.walking is not None and self.taken is None:
+            self.taken = state or AwaitingRetry()
+            self.walking.cancel()
         if not self.cancelled and state and (state.is_cancelling() or state.is_cancelled()):
             self.cancelled = True
             self.driver.revoke_all()
-        return run
+            if self.slices is not None:
+                await self.slices.cancel()
+
+    async def _read_messages(self) -> None:
+        for message in await self._client.filter_flow_run_input(
+            self._flow_run_id, REVOKE, 100, self._read
+        ):
+            self._read.add(message.key)
+            told = json.loads(message.value)
+            self.driver.revoke(told["ids"], terminate=told["terminate"])
+            if self.slices is not None:
+                await self.slices.tell(told)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from celery import states
 
-from offcanvas.engines.walker import Branch
+from offcanvas.canvas.calls import Branch
+from offcanvas.engines.batches import Batch
 from offcanvas.errors import EngineError
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ FLOW = "canvas"
 DEPLOYMENT = "offcanvas"
 #: On every flow run of a canvas, and, with an id behind it, on those that belong together.
 TAG = "offcanvas"
+#: On those that walk a slice of a wide group.
+SLICE = "offcanvas-slice"
 #: Keys of the inputs by which a flow run is told of revoked tasks begin so.
 REVOKE = "offcanvas-revoke"
+#: On a flow run that has such inputs: only there is it worth to ask for them.
+TOLD = "offcanvas-told"
 
 #: Characters that go through the server; it takes 512 kB of parameters for each flow run.
 LARGE = 50_000
@@ -38,22 +43,50 @@ class Job:
         branch: a node with ids, and its place.
         strict: do as Celery does where it does otherwise than it documents.
         tree: the id of the flow run that began it all, None in that one itself.
+        batch: members of a group that run together (``batches.Batch``).
+        more: further branches: tasks that were sent alone, as the first one, or of the same slice.
+        spread: tasks of a slice; wider groups are walked by several flow runs. None for one.
+        part: the branches are a slice; another flow run asks how they have ended.
     """
 
     branch: Branch
     strict: bool = False
     tree: str | None = None
+    batch: Batch = None
+    more: tuple[Branch, ...] = ()
+    spread: int | None = None
+    part: bool = False
 
     def to_text(self, app: Celery) -> str:
         """JSON; of a large plan only where in the app's result backend it stands."""
-        raw = {"branch": self.branch.to_json(), "strict": self.strict, "tree": self.tree}
-        text = json.dumps(raw, separators=(",", ":"))
+        text = self._text()
         if len(text) <= LARGE:
             return text
         packed = base64.b64encode(zlib.compress(text.encode())).decode()
         place = str(uuid.uuid4())
         app.backend.store_result(place, packed, states.SUCCESS)
         return json.dumps({_STORED: place})
+
+    @property
+    def size(self) -> int:
+        """Characters, wherever they go."""
+        return len(self._text())
+
+    def _text(self) -> str:
+        raw: dict[str, Any] = {
+            "branch": self.branch.to_json(),
+            "strict": self.strict,
+            "tree": self.tree,
+            "batch": self.batch,
+            "more": [branch.to_json() for branch in self.more],
+            "spread": self.spread,
+            "part": self.part,
+        }
+        # What few canvases have is left out, so that each is as small as it was.
+        for name in ("batch", "more", "spread", "part"):
+            if not raw[name]:
+                del raw[name]
+        return json.dumps(raw, separators=(",", ":"))
 
     @classmethod
     def from_text(cls, app: Celery, text: str) -> Job:
@@ -71,4 +104,14 @@ class Job:
                     f"have to share one, and results have to live longer than a canvas takes"
                 )
             raw = json.loads(zlib.decompress(base64.b64decode(found["result"])))
-        return cls(Branch.from_json(raw["branch"]), raw["strict"], raw["tree"])
+        more = tuple(Branch.from_json(branch) for branch in raw.get("more", ()))
+        branch = Branch.from_json(raw["branch"])
+        return cls(
+            branch,
+            raw["strict"],
+            raw["tree"],
+            batch=raw.get("batch"),
+            more=more,
+            spread=raw.get("spread"),
+            part=raw.get("part", False),
+        )

@@ -15,24 +15,18 @@ begun is lost: WorkerLostError, unless it has ``acks_late`` and therefore runs a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery import states
 
-from offcanvas.engines import task_runtime
-from offcanvas.engines.processes import process
-from offcanvas.engines.processes.reference import resolved, shortened
-from offcanvas.engines.values import error_wire, to_wire
-from offcanvas.engines.walker import (
-    FAILURE,
-    REVOKED,
-    SUCCESS,
-    ChordFailure,
-    TaskCall,
-    TaskOutcome,
-)
+from offcanvas.canvas.calls import TaskCall, TaskOutcome
+from offcanvas.celery_app.persistence import make_persistent, persistently
+from offcanvas.engines.prefect.fence import OutOfDateError
+from offcanvas.engines.processes import journal, process
+from offcanvas.engines.processes.board import now
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -40,22 +34,23 @@ if TYPE_CHECKING:
 
 def run_task(raw: Mapping[str, Any]) -> dict[str, Any]:
     """One attempt at a task, or what an earlier run of the flow has made of it."""
-    app, call = process.app(), TaskCall.from_json(raw["call"])
+    app, call = process.open_call(raw)
+    late = getattr(app.tasks.get(call.name), "acks_late", False)
     if raw["again"]:
-        known = _recalled(app, call, raw)
+        known = journal.ended(app, call, raw)
         if known is not None:
             return known.to_json()
-    task = app.tasks.get(call.name)
-    ignored = task is None or call.signature["options"].get("ignore_result", task.ignore_result)
-    if not getattr(task, "acks_late", False):
+        stored = app.backend.get_task_meta(call.task_id, cache=False)
+        if not late and stored["status"] not in {states.PENDING, states.RETRY}:
+            # STARTED, or a state of the task's own (self.update_state)
+            return process.lose_task({**raw, "why": "the worker was lost while it ran the task"})
+    process.storage_proven()
+    if now() > raw.get("until", math.inf):
+        raise OutOfDateError
+    if not late:
         app.backend.store_result(call.task_id, None, states.STARTED)
-    # The task sees what it was called with, the journal what stands for it.
-    full = resolved(app, call)
-    outcome = task_runtime.run_task(app, full, strict=raw["strict"], killed=True)
-    outcome = shortened(app, call, outcome)
-    if ignored or _is_more_than_a_state(outcome):
-        _keep(app, raw["entry"], outcome)
-    if ignored:
+    outcome = process.attempt(app, call, raw)
+    if journal.is_ignored(app, call):
         _unmark(app, call)
     return outcome.to_json()
 
@@ -63,53 +58,18 @@ def run_task(raw: Mapping[str, Any]) -> dict[str, Any]:
 def fail_chord(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Fail a chord, unless an earlier run of the flow has done so."""
     app = process.app()
+    make_persistent(app.backend)
     if raw["again"]:
-        known = _entry(app, raw["entry"])
+        known = journal.read(app, raw["entry"])
         if known is not None:
             return known.to_json()
-    failure = ChordFailure.from_json(raw["failure"])
-    outcome = task_runtime.fail_chord(app, failure, strict=raw["strict"])
-    _keep(app, raw["entry"], outcome)
-    return outcome.to_json()
-
-
-def _recalled(app: Celery, call: TaskCall, raw: Mapping[str, Any]) -> TaskOutcome | None:
-    known = _entry(app, raw["entry"])
-    if known is not None:
-        return known
-    stored = app.backend.get_task_meta(call.task_id, cache=False)
-    match stored["status"]:
-        case states.SUCCESS:
-            value = to_wire(app.backend.prepare_value(stored["result"]))
-            return shortened(app, call, TaskOutcome(SUCCESS, value=value))
-        case states.FAILURE:
-            return TaskOutcome(FAILURE, error=error_wire(app, stored["result"]))
-        case states.REVOKED:
-            return TaskOutcome(REVOKED, error=error_wire(app, stored["result"]))
-        case states.PENDING | states.RETRY:
-            return None
-        case _ if getattr(app.tasks.get(call.name), "acks_late", False):
-            return None
-        case _:  # STARTED, or a state of the task's own (self.update_state)
-            lost = {**raw, "why": "the worker was lost while it ran the task"}
-            return TaskOutcome.from_json(process.lose_task(lost))
-
-
-def _is_more_than_a_state(outcome: TaskOutcome) -> bool:
-    ended = outcome.state in {SUCCESS, FAILURE, REVOKED}
-    return not ended or bool(outcome.spawned or outcome.parts or outcome.revoked)
-
-
-def _keep(app: Celery, entry: str, outcome: TaskOutcome) -> None:
-    app.backend.store_result(entry, outcome.to_json(), states.SUCCESS)
-
-
-def _entry(app: Celery, entry: str) -> TaskOutcome | None:
-    stored = app.backend.get_task_meta(entry, cache=False)
-    return TaskOutcome.from_json(stored["result"]) if stored["status"] == states.SUCCESS else None
+    outcome = process.fail_chord(raw)
+    journal.keep_always(app, raw["entry"], TaskOutcome.from_json(outcome))
+    return outcome
 
 
 def _unmark(app: Celery, call: TaskCall) -> None:
-    # Nobody will store a result over the mark.
-    with suppress(NotImplementedError):
-        app.backend.forget(call.task_id)
+    # Nobody will store a result over the mark, but for store_errors_even_if_ignored.
+    if app.backend.get_task_meta(call.task_id, cache=False)["status"] == states.STARTED:
+        with suppress(NotImplementedError):
+            persistently(app.backend, lambda: app.backend.forget(call.task_id))

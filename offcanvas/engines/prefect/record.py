@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from prefect.context import TaskRunContext
 from prefect.events.worker import EventsWorker
 from prefect.task_engine import run_task_async
 
-from offcanvas.engines.walker import (
+from offcanvas.canvas.calls import (
     FAILURE,
     IGNORED,
     REFUSED,
@@ -31,6 +31,7 @@ from offcanvas.engines.walker import (
     TaskCall,
     TaskOutcome,
 )
+from offcanvas.engines.batches import told
 from offcanvas.errors import EngineError
 
 #: States of Prefect by the outcome of a task: the type, and a name where Prefect has none for it.
@@ -61,6 +62,13 @@ def state_of(state: str, error: ErrorWire | None) -> State[Any]:
     if error["exc_type"] in _LIMITS:
         name = "TimedOut"
     return State(type=kind, name=name, message=text_of(error))
+
+
+def state_of_batch(calls: Sequence[TaskCall], outcomes: Sequence[TaskOutcome]) -> State[Any]:
+    """How Prefect shows a batch: Failed if one of its members has; the message says which."""
+    text = told(calls, [outcome.to_json() for outcome in outcomes])
+    failed = any(outcome.state in {FAILURE, REFUSED} for outcome in outcomes)
+    return State(type=StateType.FAILED if failed else StateType.COMPLETED, message=text)
 
 
 def text_of(error: ErrorWire) -> str:
@@ -96,10 +104,20 @@ async def events_sent() -> None:
 
 
 class Record:
-    """The task run of one task."""
+    """The task run of one task, or of a batch.
 
-    def __init__(self, call: TaskCall, after: Iterable[UUID]) -> None:
-        self.label = _label(call)
+    ``label`` is its name where that is another one than the task's, ``shown`` its state at the end.
+    """
+
+    def __init__(
+        self,
+        call: TaskCall,
+        after: Iterable[UUID],
+        label: str = "",
+        shown: Callable[[TaskOutcome], State[Any]] | None = None,
+    ) -> None:
+        self.label = label or _label(call)
+        self._shown = shown or (lambda outcome: state_of(outcome.state, outcome.error))
         self.task_run_id: UUID | None = None
         self._inputs: set[RunInput] = {TaskRunResult(id=one) for one in after}
         self._task = copy.copy(_TEMPLATE)
@@ -160,7 +178,7 @@ class Record:
             self._outcome.set_result(outcome)
             raise RetriedError(f"attempt {self._retries}; the next in {outcome.delay:g} s")
         self._outcome.set_result(outcome)
-        return state_of(outcome.state, outcome.error)
+        return self._shown(outcome)
 
 
 def _label(call: TaskCall) -> str:

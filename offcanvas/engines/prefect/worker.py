@@ -17,6 +17,10 @@ a task's process dies                  WorkerLostError; with ``acks_late`` and
 the worker is killed                   another one sees that it sends no heartbeats, and runs the
                                        flow run again: what has ended stays as it is, what was
                                        running is WorkerLostError or, with ``acks_late``, runs again
+the worker is frozen and woken         before its next task it asks whether the flow run is still
+                                       its own (``fence``), and leaves it if another one has it
+the result backend is away or full     tasks wait, results are stored again until they are; a flow
+                                       run that cannot be read waits in AwaitingRetry
 SIGTERM                                no further flow runs; those in hand may go on for a while,
                                        then they are given back and go on elsewhere
 ``revoke``, cancellation in the UI     seen within a second
@@ -42,25 +46,43 @@ import anyio.abc
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.context import AsyncClientContext
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
+from offcanvas.engines.batches import Batch, batch_of
 from offcanvas.engines.prefect.deployments import WORKER_TYPE
 from offcanvas.engines.prefect.flow import canvas
+from offcanvas.engines.prefect.job import SLICE
 from offcanvas.engines.prefect.patience import make_patient
-from offcanvas.engines.prefect.sweep import give_back_lost
+from offcanvas.engines.prefect.reconcile import give_back_lost
 from offcanvas.engines.prefect.work import resident
+from offcanvas.errors import EngineError
 
 log = logging.getLogger(__name__)
 
 #: Canvases in hand at a time. They only wait; the tasks of all of them share the processes.
 FLOW_RUNS = 200
+#: Slices of wide groups among them: one at work, and one that comes next.
+SLICES = 2
 HEARTBEAT_SECONDS = 5
 #: How long flow runs in hand may go on after SIGTERM.
 GRACE_SECONDS = 30.0
+
+
+def _unobserved(flow_run: FlowRun) -> FlowRun:
+    """The flow run as Prefect's engine is to see it: without its deployment.
+
+    For each flow run of a deployment Prefect 3.9 has a thread, an event loop and a stream of events
+    of its own, to learn that it was suspended, and waits for the stream before it begins. A server
+    on SQLite answers a hundred requests at a time and counts streams among them: with about as many
+    flow runs in hand it answers nobody any more. The flow looks at its own state every second.
+    Source: prefect/_flow_run_suspension.py, RequestLimitMiddleware in prefect/server/api/server.py.
+    """
+    return flow_run.model_copy(update={"deployment_id": None})
 
 
 class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResult]):
@@ -78,10 +100,26 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
         )
         self._draining = False
         self._in_hand: set[anyio.CancelScope] = set()
+        self._slices: set[UUID] = set()
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for work, unless this worker is about to stop."""
         return [] if self._draining else await super().get_and_submit_flow_runs()
+
+    async def _submit_scheduled_flow_runs(
+        self, flow_run_response: list[WorkerFlowRunResponse]
+    ) -> list[FlowRun]:
+        """Leave slices of wide groups to other workers, but for as many as can be at work here."""
+        slices = [one.flow_run.id for one in flow_run_response if SLICE in one.flow_run.tags]
+        borrowers = {one for one in self.limiter.statistics().borrowers if isinstance(one, UUID)}
+        self._slices = {one for one in self._slices if one in borrowers}
+        taken = [one for one in slices if one not in borrowers][
+            : max(0, SLICES - len(self._slices))
+        ]
+        self._slices.update(taken)
+        left = set(slices) - set(taken)
+        mine = [one for one in flow_run_response if one.flow_run.id not in left]
+        return await super()._submit_scheduled_flow_runs(mine)
 
     async def run(
         self,
@@ -96,11 +134,13 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
         with anyio.CancelScope() as scope:
             self._in_hand.add(scope)
             try:
-                running: Any = run_flow(canvas, flow_run=flow_run, return_type="state")
+                running: Any = run_flow(canvas, flow_run=_unobserved(flow_run), return_type="state")
                 await running
             except Abort as refusal:  # no Exception: it would end the worker
                 log.warning("flow run %s: the server refused its state: %s", flow_run.name, refusal)
                 await _give_back(self.client, flow_run)
+            except Pause as waits:  # the server has been told, or the flow run is not ours
+                log.debug("flow run %s: left alone: %s", flow_run.name, waits.state)
             finally:
                 self._in_hand.discard(scope)
         if scope.cancelled_caught:
@@ -109,6 +149,9 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Not needed, and one of the requests that a server on SQLite refuses when it is busy."""
+
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Not needed: between Pending and Running there is no infrastructure to wait for."""
 
     async def _propose_crashed_state(
         self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
@@ -173,6 +216,7 @@ def serve(
     settings: Mapping[str, Any] | None = None,
     grace: float = GRACE_SECONDS,
     heartbeat: int = HEARTBEAT_SECONDS,
+    batch: Batch = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Work in the foreground until SIGTERM or Ctrl-C; to be called in the main thread.
@@ -183,22 +227,29 @@ def serve(
         processes: how many tasks run at a time; one for each CPU unless given.
         settings: what the app's configuration is updated with.
         grace: seconds that flow runs in hand may go on after SIGTERM.
-        heartbeat: seconds between two signs of life; after three of them a worker is lost.
+        heartbeat: seconds between two heartbeats; a worker that misses three is lost.
+        batch: what of a batch runs at a time: so many members, or what half a second is enough for
+            with "auto". None for what the canvas says.
         ready: called when the processes are there.
 
     Raises:
         BadTarget: there is no app.
-        EngineError: a process cannot be started.
+        EngineError: a process cannot be started, or something has left this one.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     count = processes or os.cpu_count() or 1
     failed: list[BaseException] = []
+    # Others take a flow run over after three heartbeats that did not come.
+    lease = 2 * heartbeat - 0.5
 
     async def work() -> None:
         # One client for the worker and all flow runs, where Prefect would open one for each.
-        async with resident(app, count, settings or {}), AsyncClientContext() as clients:
+        async with (
+            resident(app, count, settings or {}, lease, batch_of(batch)),
+            AsyncClientContext() as clients,
+        ):
             make_patient(clients.client)
             ready()
             await _work(CanvasWorker(work_pool, heartbeat), stop, grace)
@@ -216,6 +267,10 @@ def serve(
     thread = threading.Thread(target=run, name="offcanvas-worker")
     thread.start()
     thread.join()
+    if failed and isinstance(failed[0], SystemExit):  # its status may be that of success
+        raise EngineError(
+            f"the worker has ended: something in it has called sys.exit({failed[0].code or ''})"
+        ) from failed[0]
     if failed:
         raise failed[0]
 

@@ -1,28 +1,41 @@
 """The activities: one for each of the app's tasks, under the task's own name.
 
-They are coroutines of the worker that have the work done by its pool, and beat while it is done.
+They are coroutines of the worker: its pool does the work, and they send heartbeats meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 
+from offcanvas.canvas.calls import FAILURE, LATER, REFUSED, TaskCall, TaskOutcome
+from offcanvas.engines.batches import Batch
 from offcanvas.engines.processes import process
 from offcanvas.engines.processes.attempt import attempt
+from offcanvas.engines.processes.members import lose_members
 from offcanvas.engines.processes.pool import Pool, ProcessLostError
-from offcanvas.engines.temporal.client import revoke
-from offcanvas.engines.temporal.driver import BEAT
-from offcanvas.engines.temporal.job import FAIL_CHORD, LOSE_TASK, REVOKE_TASK, STORE_FAILURES
-from offcanvas.engines.temporal.payload import pack, unpack
-from offcanvas.engines.walker import TaskCall
+from offcanvas.engines.processes.rates import Rates
+from offcanvas.engines.temporal.batch import run_batch, tell
+from offcanvas.engines.temporal.failures import failure
+from offcanvas.engines.temporal.job import (
+    FAIL_CHORD,
+    KEEP_TEXT,
+    LOAD_TEXT,
+    LOSE_BATCH,
+    LOSE_TASK,
+    REVOKE_TASK,
+    STORE_FAILURES,
+)
+from offcanvas.engines.temporal.lone import LONE
+from offcanvas.engines.temporal.lone_activity import run_lone
+from offcanvas.engines.temporal.payload import MOST, pack, unpack
+from offcanvas.errors import line_of
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -31,11 +44,13 @@ Activity: TypeAlias = Callable[[RawValue], Awaitable[RawValue]]
 
 
 class Activities:
-    """What a worker can do. ``pool`` is there while the worker runs."""
+    """What a worker can do. ``pool`` is there while the worker runs, ``batch`` as of ``serve``."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, batch: Batch = None) -> None:
         self.app = app
+        self.batch = batch
         self.pool: Pool | None = None
+        self._rates = Rates(app)
 
     def all(self) -> list[Activity]:
         """One for each task of the app, and those that store what no task stores."""
@@ -46,26 +61,69 @@ class Activities:
             _named(STORE_FAILURES, self._short(process.store_failures)),
             _named(LOSE_TASK, self._short(process.lose_task)),
             _named(REVOKE_TASK, self._short(process.revoke_task)),
+            _named(KEEP_TEXT, self._short(process.keep_text)),
+            _named(LOAD_TEXT, self._short(process.load_text)),
+            _named(LOSE_BATCH, self._short(lose_members)),
         ]
+
+    def unknown(self) -> Callable[[Sequence[RawValue]], Awaitable[RawValue]]:
+        """What runs under another name: a task that was registered since the worker began, or one
+        that is no task's here, which somebody sends without a workflow.
+        """
+
+        @activity.defn(dynamic=True)
+        async def do(given: Sequence[RawValue]) -> RawValue:
+            name = activity.info().activity_type
+            if len(given) == 1 and (name in self.app.tasks or _is_lone(given[0])):
+                return await self._run_task(given[0])
+            raise ApplicationError(
+                f"Activity function {name} is not registered on this worker", type="NotFoundError"
+            )
+
+        return do
 
     def _short(self, work: Callable[[Mapping[str, Any]], Any]) -> Activity:
         async def do(raw: RawValue) -> RawValue:
-            async with _beating():
-                return pack(await self._pool().do(work, unpack(raw)))
+            given = _read(raw)
+            async with _heartbeats():
+                return pack(await self._pool().do(work, given))
 
         return do
 
     async def _run_task(self, raw: RawValue) -> RawValue:
-        given = unpack(raw)
+        # An attempt before this one may have ended without the server hearing of it.
+        given = _read_task(raw)
+        if LONE in given:
+            async with _heartbeats():
+                return await run_lone(self.app, self._pool(), self._rates, given)
+        given["again"] = activity.info().attempt > 1 or given.get("told", False)
+        if "calls" in given:
+            return await run_batch(self.app, self._pool(), self._rates, given, self.batch)
         call = TaskCall.from_json(given["call"])
-        async with _beating():
+        wait = 0.0 if given.get("in_time") else self._rates.reserve(call)
+        if wait:
+            # Not waited for here, where it would keep a place that other tasks could have.
+            return pack(TaskOutcome(LATER, delay=wait).to_json())
+        async with _heartbeats():
             try:
-                outcome = await attempt(self.app, self._pool(), call, given, patient=_worker_stops)
+                outcome = await attempt(
+                    self.app, self._pool(), call, given, patient=_worker_stops,
+                    engine="temporal",
+                    sent=activity.info().current_attempt_scheduled_time.timestamp(),
+                )  # fmt: skip
             except ProcessLostError as error:
                 raise ApplicationError(str(error), type=type(error).__name__) from error
             for one in outcome.get("revoked", ()):
-                await _tell(one)
-        return pack(outcome)
+                await tell(self.app, one)
+            packed = pack(outcome)
+            if packed.payload.ByteSize() > MOST:
+                # The server would refuse it, and the task would count as lost.
+                why = f"what the task has come to is more than the {MOST:,} bytes of Temporal"
+                outcome = await self._pool().do(process.overflow_task, {**given, "why": why})
+                packed = pack(outcome)
+        if given.get("fail") and outcome["state"] in {FAILURE, REFUSED} and outcome.get("error"):
+            raise failure(outcome["error"], outcome)
+        return packed
 
     def _pool(self) -> Pool:
         if self.pool is None:
@@ -80,12 +138,49 @@ def _named(name: str, work: Activity) -> Activity:
     return activity.defn(name=name)(do)
 
 
-async def _tell(revoked: Mapping[str, Any]) -> None:
+def _is_lone(raw: RawValue) -> bool:
     try:
-        await revoke(activity.client(), revoked["ids"], terminate=revoked["terminate"])
-    except RPCError as error:
-        # The task has ended, and well: it does not run again for what it has asked of others.
-        activity.logger.warning("could not tell that %s are revoked: %s", revoked["ids"], error)
+        return LONE in unpack(raw)
+    except Exception:  # somebody else's
+        return False
+
+
+def _read(raw: RawValue) -> dict[str, Any]:
+    """What an activity is given; anybody who may start one can have written it.
+
+    Raises:
+        ApplicationError: it cannot be read, and is not tried again. What only a newer worker
+            understands is no such thing, and waits for one.
+    """
+    try:
+        given = unpack(raw)
+    except Exception as error:  # of JSON, zlib, or memory
+        raise _refused(line_of(error)) from None
+    if not isinstance(given, dict):
+        raise _refused("an object of JSON was expected")
+    return given
+
+
+def _read_task(raw: RawValue) -> dict[str, Any]:
+    given = _read(raw)
+    if LONE in given:
+        job = given[LONE]
+        fine = isinstance(job, dict) and bool(job.get("branches") or job.get("nodes"))
+    else:
+        calls = given["calls"] if "calls" in given else [given.get("call")]
+        fine = isinstance(calls, list) and all(map(_is_call, calls))
+    if not fine:
+        raise _refused("it calls no task")
+    return given
+
+
+def _is_call(raw: Any) -> bool:
+    signature = raw.get("signature") if isinstance(raw, dict) else None
+    return isinstance(signature, dict) and isinstance(signature.get("task"), str)
+
+
+def _refused(why: str) -> ApplicationError:
+    return ApplicationError(f"this is not a task of offcanvas: {why}", non_retryable=True)
 
 
 def _worker_stops() -> bool:
@@ -95,14 +190,17 @@ def _worker_stops() -> bool:
 
 
 @asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(BEAT.total_seconds())
+async def _heartbeats() -> AsyncIterator[None]:
+    """A heartbeat in each quarter of the timeout: each is an action that Temporal Cloud bills."""
+    timeout = activity.info().heartbeat_timeout
+
+    async def send() -> None:
+        while timeout is not None:
+            await asyncio.sleep(timeout.total_seconds() / 4)
             activity.heartbeat()
 
-    beats = asyncio.create_task(beat())
+    sending = asyncio.create_task(send())
     try:
         yield
     finally:
-        beats.cancel()
+        sending.cancel()

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from offcanvas.canvas import wire
-from offcanvas.engines.walker import Branch, Context, End
+from offcanvas.canvas.calls import Branch, Context, End
+from offcanvas.engines.batches import Batch
 
 #: Name of the workflow, and of the activities that are no task's.
 WORKFLOW = "offcanvas.canvas"
@@ -15,6 +16,12 @@ FAIL_CHORD = "offcanvas.fail_chord"
 STORE_FAILURES = "offcanvas.store_failures"
 LOSE_TASK = "offcanvas.lose_task"
 REVOKE_TASK = "offcanvas.revoke_task"
+KEEP_TEXT = "offcanvas.keep_text"
+LOSE_BATCH = "offcanvas.lose_batch"
+LOAD_TEXT = "offcanvas.load_text"
+
+#: In the place of a job: the ids of the results that are its JSON, together.
+STORED = "stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +34,21 @@ class Settings:
         late: names of tasks with ``acks_late``, which run again when their worker is lost.
         queues: Celery's queue to Temporal's task queue; queues that are not listed are served by
             the workflow's own task queue.
-        slice: tasks that one workflow runs side by side, None in canvases of the first release.
+        slice: tasks that one workflow runs side by side; wider groups go to child workflows.
+        fail_workflows: a task that fails is a failed activity, and a canvas that fails a failed
+            workflow. Otherwise both are completed, and the failure is in their results.
+        heartbeat_timeout: seconds without a heartbeat after which a worker counts as lost.
+        batch: members of a group that run together (``batches.Batch``).
     """
 
     strict: bool = False
     time_limit: float | None = None
     late: tuple[str, ...] = ()
     queues: tuple[tuple[str, str], ...] = ()
-    slice: int | None = None
+    slice: int = 1_000
+    fail_workflows: bool = False
+    heartbeat_timeout: float = 20.0
+    batch: Batch = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -48,7 +62,11 @@ class Settings:
             time_limit=raw["time_limit"],
             late=tuple(raw["late"]),
             queues=tuple((queue, there) for queue, there in raw["queues"]),
-            slice=raw.get("slice"),
+            slice=raw["slice"],
+            # Canvases that were started by an older release have none of these.
+            fail_workflows=raw.get("fail_workflows", False),
+            heartbeat_timeout=raw.get("heartbeat_timeout", 20.0),
+            batch=raw.get("batch"),
         )
 
 
@@ -60,6 +78,11 @@ class Job:
         children: how many children this workflow has named so far.
         spawned: ids of the workflows that run trees started by tasks so far.
         revoked: ids of tasks that must not run.
+        part: the branches are a slice of a group; another workflow asks how they have ended.
+        pace: seconds that tasks take, by their names, as far as they were learnt for batches.
+        burst: the branches are tasks that were sent alone.
+        had: what the first attempt at the task that the branch is came to, as an activity without a
+            workflow (``lone``): the workflow goes on from there.
     """
 
     branches: tuple[Branch, ...]
@@ -67,6 +90,10 @@ class Job:
     children: int = 0
     spawned: tuple[str, ...] = ()
     revoked: tuple[str, ...] = ()
+    part: bool = False
+    pace: tuple[tuple[str, float], ...] = ()
+    burst: bool = False
+    had: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON. What all members of a group have in common is written once."""
@@ -76,6 +103,10 @@ class Job:
             "children": self.children,
             "spawned": list(self.spawned),
             "revoked": list(self.revoked),
+            **({"part": True} if self.part else {}),
+            **({"pace": dict(self.pace)} if self.pace else {}),
+            **({"burst": True} if self.burst else {}),
+            **({"had": self.had} if self.had is not None else {}),
         }
 
     @classmethod
@@ -87,6 +118,10 @@ class Job:
             children=raw["children"],
             spawned=tuple(raw["spawned"]),
             revoked=tuple(raw["revoked"]),
+            part=raw.get("part", False),
+            pace=tuple(raw.get("pace", {}).items()),
+            burst=raw.get("burst", False),
+            had=raw.get("had"),
         )
 
 
@@ -96,15 +131,24 @@ class Report:
 
     ends: tuple[End, ...]
     spawned: tuple[str, ...] = ()
+    pace: tuple[tuple[str, float], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {"ends": [end.to_json() for end in self.ends], "spawned": list(self.spawned)}
+        return {
+            "ends": [end.to_json() for end in self.ends],
+            "spawned": list(self.spawned),
+            **({"pace": dict(self.pace)} if self.pace else {}),
+        }
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> Report:
         """The report that ``to_json`` wrote."""
-        return cls(tuple(End.from_json(end) for end in raw["ends"]), tuple(raw["spawned"]))
+        return cls(
+            tuple(End.from_json(end) for end in raw["ends"]),
+            tuple(raw["spawned"]),
+            tuple(raw.get("pace", {}).items()),
+        )
 
 
 def _shared(branches: Sequence[Branch]) -> dict[str, Any]:
@@ -115,6 +159,7 @@ def _shared(branches: Sequence[Branch]) -> dict[str, Any]:
     return {
         "given": common["given"],
         "then": common["then"],
+        **({"headers": first.headers} if first.headers else {}),
         "nodes": [wire.plain(branch.node, paged=True) for branch in branches],
         "contexts": [_context(branch.context) for branch in branches],
     }
@@ -129,7 +174,8 @@ def _branches(raw: dict[str, Any]) -> tuple[Branch, ...]:
         return tuple(Branch.from_json(branch) for branch in raw["branches"])
     given = tuple(raw["given"])
     then = None if raw["then"] is None else wire.node_of(raw["then"])
+    headers = raw.get("headers")
     return tuple(
-        Branch(wire.node_of(node), given, Context(*context), then)
+        Branch(wire.node_of(node), given, Context(*context), then, headers=headers)
         for node, context in zip(raw["nodes"], raw["contexts"], strict=True)
     )

@@ -14,10 +14,20 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
+#: Bytes of one payload: the server's ``limit.blobSize.error``, unless it is set otherwise there.
+MOST = 2 * 1024 * 1024
+
 #: Bytes of JSON from which it is worth compressing.
 LARGE = 32_768
 
-_ENCODING, _JSON, _BINARY = "encoding", b"json/plain", b"binary/plain"
+_ENCODING, _JSON, _COMPRESSED = "encoding", b"json/plain", b"json/zlib"
+#: What compressed payloads were called at first; Temporal's own name for any bytes.
+_ONCE = b"binary/plain"
+
+
+#: Bytes that 2 MB may become when they are read. A plan becomes ten times as many; a thousand times
+#: as many would fill the memory, and take longer than a workflow task may.
+_MOST_READ = 64 * 1024 * 1024
 
 
 def pack(thing: Any) -> RawValue:
@@ -25,12 +35,20 @@ def pack(thing: Any) -> RawValue:
     data = json.dumps(thing, separators=(",", ":")).encode()
     if len(data) < LARGE:
         return RawValue(Payload(metadata={_ENCODING: _JSON}, data=data))
-    return RawValue(Payload(metadata={_ENCODING: _BINARY}, data=zlib.compress(data)))
+    return RawValue(Payload(metadata={_ENCODING: _COMPRESSED}, data=zlib.compress(data)))
 
 
 def unpack(raw: RawValue) -> Any:
     """What ``pack`` was given."""
     payload = raw.payload
-    if payload.metadata[_ENCODING] == _BINARY:
-        return json.loads(zlib.decompress(payload.data))
+    if payload.metadata[_ENCODING] in (_COMPRESSED, _ONCE):
+        return json.loads(_decompressed(payload.data))
     return json.loads(payload.data)
+
+
+def _decompressed(data: bytes) -> bytes:
+    reading = zlib.decompressobj()
+    read = reading.decompress(data, _MOST_READ)
+    if reading.unconsumed_tail:
+        raise ValueError(f"a payload of more than {_MOST_READ:,} bytes")
+    return read

@@ -11,8 +11,10 @@ What decides when something goes wrong, in Celery's words and in Temporal's:
 ``expires``                            looked at when the task is about to begin
 a task's process dies                  WorkerLostError; with ``acks_late`` and
                                        ``reject_on_worker_lost`` the task runs again
-a worker goes silent                   after 20 s without a heartbeat WorkerLostError; with
-                                       ``acks_late`` the task runs again, elsewhere
+a worker goes silent                   after ``heartbeat_timeout`` (20 s) without a heartbeat
+                                       WorkerLostError; with ``acks_late`` the task runs again,
+                                       elsewhere
+a task fails, a canvas fails           the activity fails, and the workflow, with the task's error
 ``revoke``                             a signal to the workflows that run; with ``terminate`` the
                                        activity is cancelled and its process killed
 =====================================  ==========================================================
@@ -25,17 +27,18 @@ once). Results that cannot be stored are stored again until they are.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkerConfig
 
-from offcanvas.engines.importable import importable, task_modules
+from offcanvas.celery_app.importable import importable, task_modules
+from offcanvas.engines.batches import Batch, batch_of
 from offcanvas.engines.processes.pool import process_pool
 from offcanvas.engines.temporal.activities import Activities
-from offcanvas.engines.temporal.driver import BEAT
+from offcanvas.engines.temporal.driver import HEARTBEAT_THROTTLE
 from offcanvas.engines.temporal.workflow import CanvasWorkflow
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ class CanvasPlugin(SimplePlugin):
         app: the Celery app. It must be a global of a module that a process can import.
         processes: how many tasks run at a time, each in a process of its own. By default the
             worker's ``max_concurrent_activities``, else one for each CPU.
+        batch: what of a batch runs here before the rest is given back: so many members, or what
+            half a second is enough for with "auto". None for what the canvas says.
 
     A worker that does not limit its activities itself (``max_concurrent_activities``, ``tuner``)
     takes as many at a time as there are processes, so that a task does not wait in a worker while
@@ -56,13 +61,14 @@ class CanvasPlugin(SimplePlugin):
 
     Raises:
         BadTarget: no module has the app.
+        UsageError: ``batch`` is none of these.
     """
 
-    def __init__(self, app: Celery, *, processes: int | None = None) -> None:
+    def __init__(self, app: Celery, *, processes: int | None = None, batch: Batch = None) -> None:
         self.app = app
         self._target = importable(app)
         self._processes = processes
-        self._activities = Activities(app)
+        self._activities = Activities(app, batch_of(batch))
         app.loader.import_default_modules()
         app.finalize()
         super().__init__(
@@ -75,19 +81,27 @@ class CanvasPlugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See base class."""
         config = super().configure_worker(config)
+        activities = config.get("activities", ())
+        if not any(map(_is_dynamic, activities)):
+            config["activities"] = [*activities, self._activities.unknown()]
         given = config.get("max_concurrent_activities")
         self._processes = self._processes or given or os.cpu_count() or 1
         if given is None and config.get("tuner") is None:
             config["max_concurrent_activities"] = self._processes
         # The SDK holds heartbeats back, and with them the news that a task is to be terminated.
-        given_interval = config.get("max_heartbeat_throttle_interval", BEAT)
-        config["max_heartbeat_throttle_interval"] = min(given_interval, BEAT)
+        given_interval = config.get("max_heartbeat_throttle_interval", HEARTBEAT_THROTTLE)
+        config["max_heartbeat_throttle_interval"] = min(given_interval, HEARTBEAT_THROTTLE)
         return config
 
     @property
     def ready(self) -> bool:
         """Whether the processes are there."""
         return self._activities.pool is not None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a task runs."""
+        return self._activities.pool is not None and self._activities.pool.at_work
 
     def kill_tasks(self) -> None:
         """End the tasks that run now, for a worker that is not to wait for them."""
@@ -109,3 +123,9 @@ class CanvasPlugin(SimplePlugin):
                 yield
             finally:
                 self._activities.pool = None
+
+
+def _is_dynamic(one: Callable[..., Any]) -> bool:
+    # A worker takes one for all names that it does not know, and the SDK has no public way to ask.
+    definition = getattr(one, "__temporal_activity_definition", None)
+    return definition is not None and definition.name is None

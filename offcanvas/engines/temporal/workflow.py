@@ -7,12 +7,18 @@ children are Temporal's.
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from offcanvas.engines.batches import with_siblings
     from offcanvas.engines.temporal.driver import ContinueWith, TemporalDriver
-    from offcanvas.engines.temporal.job import WORKFLOW, Job, Report
+    from offcanvas.engines.temporal.failures import error_of, failure
+    from offcanvas.engines.temporal.job import STORED, WORKFLOW, Job, Report, Settings
     from offcanvas.engines.temporal.payload import pack, unpack
     from offcanvas.engines.walker import Walker
 
@@ -25,15 +31,40 @@ class CanvasWorkflow:
 
     @workflow.init
     def __init__(self, raw: RawValue) -> None:
-        self.job = Job.from_json(unpack(raw))
+        self.unreadable = ""
+        self.stored: list[str] = []
+        try:
+            given = unpack(raw)
+            self.stored = given.get(STORED, [])
+            self.job = Job((), Settings()) if self.stored else Job.from_json(given)
+        except Exception as error:  # of whoever has started it by hand
+            self.unreadable = f"{type(error).__name__}: {error}"[:500]
+            self.job = Job((), Settings())
         self.driver = TemporalDriver(self.job)
 
     @workflow.run
     async def run(self, raw: RawValue) -> RawValue:
-        """Walk the branches of the job; returns a report."""
+        """Walk the branches of the job; returns a report.
+
+        Raises:
+            ApplicationError: the canvas has failed; its details are what a caller has to know.
+        """
         del raw
+        if self.stored:
+            text = await self.driver.load(self.stored)
+            # What was revoked meanwhile comes along.
+            self.job = replace(Job.from_json(json.loads(text)), revoked=tuple(self.driver.revoked))
+            self.driver = TemporalDriver(self.job)
         driver, job = self.driver, self.job
+        if self.unreadable:
+            raise ApplicationError(
+                f"this is not a canvas of offcanvas: {self.unreadable}",
+                type="BadWire",
+                non_retryable=True,
+            )
         try:
+            if job.part or job.burst:
+                with_siblings()
             if len(job.branches) == 1:
                 ends = [await Walker(driver).walk(job.branches[0])]
             else:
@@ -43,9 +74,20 @@ class CanvasWorkflow:
             await driver.all_spawned()
             workflow.continue_as_new(pack(driver.job(rest.branch).to_json()))
         await driver.all_spawned()
-        return pack(Report(tuple(ends), tuple(driver.spawned)).to_json())
+        failed = error_of(ends)
+        if failed is not None and job.settings.fail_workflows and not job.part and not job.burst:
+            raise failure(failed, {"spawned": driver.spawned})
+        pace = driver.pace if job.part else ()
+        if job.burst:
+            ends = []  # nobody asks for them but in the result backend
+        return pack(Report(tuple(ends), tuple(driver.spawned), pace).to_json())
 
     @workflow.signal(name="revoke")
     def revoke(self, ids: list[str], terminate: bool = False) -> None:
         """Tasks with these ids must not run; those that are running are ended if ``terminate``."""
         self.driver.revoke(ids, terminate=terminate)
+
+    @workflow.query(name="terminated")
+    def terminated(self, activity_id: str) -> list[str] | None:
+        """Asked by a batch that is cancelled: what is to be ended at once, None for all of it."""
+        return self.driver.terminated(activity_id)

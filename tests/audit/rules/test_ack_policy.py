@@ -1,3 +1,6 @@
+import pytest
+
+from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
 APP = """
@@ -76,3 +79,22 @@ def test_tasks_of_a_file_are_told_once() -> None:
     assert [(f.path, f.line) for f in found] == [("first.py", 3), ("second.py", 3)]
     assert "first.a and 2 more tasks of this file acknowledge late" in found[0].message
     assert [line for _, line, _ in found[0].related] == [5, 7]
+
+
+@pytest.mark.parametrize(
+    ("broker", "advice"),
+    [("amqp", "quorum queues"), ("redis", "redis counts none"), ("sqs", "redrive policy")],
+)
+def test_the_advised_pair_is_no_fault_and_the_cure_fits_the_broker(
+    broker: str, advice: str
+) -> None:
+    source = f"""
+from celery import Celery
+app = Celery("rail", broker="{broker}://x")
+app.conf.task_acks_late = True
+app.conf.task_reject_on_worker_lost = True
+"""
+    (found,) = audit("CEL101", source)
+    assert (found.severity, found.line) == (Severity.LOW, 5)
+    assert advice in found.message
+    assert ("quorum" in found.message) == (broker == "amqp")

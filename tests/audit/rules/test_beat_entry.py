@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from offcanvas.audit.fix import cured
-from tests.audit.helpers import audit, lines
+from tests.audit.helpers import audit, lines, project
 
 APP = """
 from datetime import timedelta
@@ -94,9 +96,60 @@ app.conf.beat_schedule = {
     "c": {"task": "tasks.long", "schedule": timedelta(minutes=5)},
     "d": {"task": "tasks.long", "schedule": schedule(run_every=timedelta(minutes=20))},
     "e": {"task": "tasks.load", "schedule": 10, "options": {"expires": 10}},
-    "f": {"task": "tasks.locked", "schedule": 10},
+    "f": {"task": "tasks.locked", "schedule": 10, "args": ("key",)},
 }
 """,
     )
     assert lines(found) == [19, 21]
     assert all(f.severity.label == "medium" and f.doubt for f in found)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "app.conf.beat_schedule = ENTRY if FLAG else {}",
+        "app.conf.beat_schedule = {**ENTRY}",
+        "app.conf.beat_schedule = dict(ENTRY, **{})",
+        "app.conf.beat_schedule = {} | ENTRY",
+        'app.conf.beat_schedule["a"] = ENTRY["a"]',
+        "app.conf.beat_schedule.update(ENTRY)",
+        "app.conf.beat_schedule |= ENTRY",
+        'S = {}\nS["a"] = ENTRY["a"]\napp.conf.beat_schedule = S',
+        "S = {}\nif FLAG:\n    S.update(ENTRY)\napp.conf.update(beat_schedule=S)",
+        "def made():\n    return ENTRY\napp.conf.beat_schedule = made()",
+        'def f():\n    s = {}\n    s["a"] = ENTRY["a"]\n    return s\napp.conf.beat_schedule = f()',
+        'def fill(name):\n    s = {}\n    s[name] = ENTRY["a"]\n    app.conf.beat_schedule = s\n',
+        'for q in QUEUES:\n    app.conf.beat_schedule[f"a-{q}"] = ENTRY["a"]',
+    ],
+)
+def test_schedules_that_are_put_together(schedule: str) -> None:
+    source = (
+        APP + 'FLAG, QUEUES = load_flags()\nENTRY = {"a": {"task": "tasks.gone", "schedule": 99}}\n'
+    )
+    found = project(source + schedule + "\n").beat
+    assert [e.task for e in found] == ["tasks.gone"]
+    assert len(audit("CEL501", source + schedule + "\n")) == 1
+
+
+def test_arguments_that_do_not_fit() -> None:
+    source = (
+        APP
+        + """
+app.conf.beat_schedule = {
+    "few": {"task": "tasks.locked", "schedule": 99},
+    "many": {"task": "tasks.locked", "schedule": 99, "args": (1, 2)},
+    "wrong": {"task": "tasks.locked", "schedule": 99, "args": [1], "kwargs": {"no": 1}},
+    "right": {"task": "tasks.locked", "schedule": 99, "kwargs": {"lock": 1}},
+    "open": {"task": "tasks.locked", "schedule": 99, "args": load_args()},
+}
+
+@app.on_after_configure.connect
+def more(sender, **kwargs):
+    sender.add_periodic_task(99, locked.s(1, 2))
+    sender.add_periodic_task(99, locked.s(1))
+"""
+    )
+    found = [f for f in audit("CEL501", source) if "do not fit" in f.message]
+    first = next(i for i, line in enumerate(source.splitlines(), 1) if '"few"' in line)
+    assert lines(found) == [first, first + 1, first + 2, first + 9]
+    assert {f.severity.label for f in found} == {"high"}

@@ -41,7 +41,7 @@ def test_errbacks_in_every_place() -> None:
         "CEL402",
         TASKS
         + """
-def run(given):
+def run():
     chord([part.s(1)])(end.s().on_error(failed.s()))
     chord([part.s(1)], end.s()).on_error(failed.s()).delay()
     chord([part.s(1)], end.s()).apply_async(link_error=failed.s())
@@ -54,7 +54,6 @@ def run(given):
     other.on_error(failed.s())
     chord([part.s(1)])(other)
     chord([told.s(1)])(end.s())
-    chord([part.s(1)])(given)
     group(part.s(1), part.s(2))()
 """,
     )
@@ -101,3 +100,23 @@ def whole(self):
 """,
     )
     assert [(f.line, f.severity) for f in found] == [(22, Severity.LOW)]
+
+
+def test_an_unknown_body_is_no_reason_for_silence() -> None:
+    found = audit(
+        "CEL402",
+        TASKS
+        + """
+def run(given, made):
+    chord([part.s(1)])(given)
+    chord(made, end.s()).delay()
+    given.on_error(failed.s())
+
+def other(given):
+    chord([part.s(1)], given | end.s()).delay()
+""",
+    )
+    assert [(f.line, f.severity, f.doubt != "") for f in found] == [
+        (22, Severity.MEDIUM, False),
+        (26, Severity.LOW, True),
+    ]

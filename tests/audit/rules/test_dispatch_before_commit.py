@@ -1,4 +1,7 @@
 from pathlib import Path
+from textwrap import dedent
+
+import pytest
 
 from offcanvas.audit.finding import Severity
 from offcanvas.audit.fix import cured
@@ -270,3 +273,151 @@ def buy(order):
     )
     assert "    transaction.on_commit(partial(ship.delay, 1))\n" in after
     assert not audit("CEL201", after)
+
+
+OWN = """
+import contextlib
+import functools
+from functools import partial
+from celery import shared_task
+from django.conf import settings
+from django.db import models, transaction
+from django.db.transaction import Atomic
+
+class Order(models.Model): ...
+
+@shared_task
+def ship(pk): ...
+
+"""
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        """
+        @contextlib.contextmanager
+        def own(label):
+            with transaction.atomic():
+                yield label
+        """,
+        """
+        @contextlib.contextmanager
+        def inner():
+            with transaction.atomic(using="main"), open("x"):
+                print(1)
+                yield
+        @contextlib.contextmanager
+        def own(label):
+            try:
+                with inner():
+                    yield
+            finally:
+                print(label)
+        """,
+        "class own(Atomic):\n    def __init__(self, label): super().__init__(None, True, False)",
+        """
+        class own(contextlib.ContextDecorator):
+            def __init__(self, label):
+                self.atomic = transaction.atomic()
+            def __enter__(self):
+                self.atomic.__enter__()
+            def __exit__(self, *error):
+                return self.atomic.__exit__(*error)
+        """,
+        "own = partial(transaction.atomic, durable=True)",
+        "own = transaction.atomic",
+    ],
+)
+def test_a_context_manager_of_the_projects_own(own: str) -> None:
+    use = (
+        "def buy(order):\n    with own('x'):\n        order.save()\n        ship.delay(order.pk)\n"
+    )
+    source = OWN + dedent(own) + "\n" + use
+    (found,) = audit("CEL201", source)
+    assert found.line == len(source.splitlines())
+    assert found.severity is Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        """
+        def own(func):
+            @functools.wraps(func)
+            def inner(*args, **kwargs):
+                with transaction.atomic():
+                    return func(*args, **kwargs)
+            return inner
+        """,
+        """
+        def own(func):
+            return transaction.atomic(func)
+        """,
+        """
+        def own(func):
+            @transaction.atomic
+            def inner(*args):
+                return func(*args)
+            return inner
+        """,
+    ],
+)
+def test_a_decorator_of_the_projects_own(own: str) -> None:
+    source = (
+        OWN + dedent(own) + "\n@own\ndef buy(order):\n    order.save()\n    ship.delay(order.pk)\n"
+    )
+    assert lines(audit("CEL201", source)) == [len(source.splitlines())]
+
+
+def test_managers_that_open_none() -> None:
+    source = (
+        OWN
+        + """
+@contextlib.contextmanager
+def timed():
+    with transaction.atomic():
+        print("begin")
+    yield
+
+@contextlib.contextmanager
+def plain():
+    yield
+
+def logged(func):
+    def inner(*args):
+        with transaction.atomic():
+            print("note")
+        return func(*args)
+    return inner
+
+@logged
+def buy(order):
+    with timed(), plain():
+        order.save()
+        ship.delay(order.pk)
+"""
+    )
+    assert audit("CEL201", source) == []
+
+
+@pytest.mark.parametrize(
+    ("block", "severity"),
+    [
+        ("with transaction.atomic(using=settings.REPLICA):\n        Order.objects.count()", None),
+        (
+            "with transaction.atomic(using='read_replica'):\n        order.save()",
+            Severity.MEDIUM,
+        ),
+        (
+            "with transaction.atomic():\n        ids = list(Order.objects.filter(a=1))",
+            Severity.MEDIUM,
+        ),
+        ("with transaction.atomic():\n        Order.objects.filter(a=1).delete()", Severity.HIGH),
+        ("with transaction.atomic():\n        note(order)", Severity.HIGH),
+        ("with transaction.atomic():\n        pass", Severity.HIGH),
+    ],
+)
+def test_blocks_that_only_read(block: str, severity: Severity | None) -> None:
+    found = audit("CEL201", OWN + f"def f(order):\n    {block}\n        ship.delay(1)\n")
+    assert [f.severity for f in found] == ([severity] if severity is not None else [])

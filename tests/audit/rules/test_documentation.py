@@ -9,7 +9,7 @@ import pytest
 from offcanvas.audit import rules
 from offcanvas.audit.finding import Severity
 from offcanvas.audit.project import Project
-from offcanvas.audit.rules import Rule, all_rules, parse_document, snippet_files
+from offcanvas.audit.rules import Rule, all_rules, check_all, parse_document, snippet_files
 
 RULES = list(all_rules().values())
 
@@ -25,7 +25,7 @@ def test_rule_is_documented(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
 def test_rule_finds_its_bad(rule: Rule) -> None:
-    found = Project.from_sources(snippet_files(rule.document.bad)).check([rule])
+    found = check_all(Project.from_sources(snippet_files(rule.document.bad)), [rule])
     assert found
     assert {f.code for f in found} == {rule.code}
     assert found[0].severity is rule.severity or found[0].doubt
@@ -33,7 +33,7 @@ def test_rule_finds_its_bad(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
 def test_rule_leaves_its_good_alone(rule: Rule) -> None:
-    assert Project.from_sources(snippet_files(rule.document.good)).check([rule]) == []
+    assert check_all(Project.from_sources(snippet_files(rule.document.good)), [rule]) == []
 
 
 def test_every_module_of_the_package_is_a_rule() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
@@ -92,3 +94,41 @@ def test_other_attributes_of_a_settings_class() -> None:
         """,
     )
     assert lines(found) == [6]
+
+
+def test_names_that_only_back_ends_read() -> None:
+    from celery import backends
+
+    from offcanvas.audit.celery_options import READ_BY_BACKENDS, SETTINGS
+
+    names = "".join(f"CELERY_{n.upper()} = 1\n" for n in sorted(READ_BY_BACKENDS))
+    files = {
+        "shop/celery.py": """
+        from celery import Celery
+        app = Celery("shop")
+        app.config_from_object("shop.settings", namespace="CELERY_")
+        """,
+        "shop/settings.py": names,
+    }
+    assert audit("CEL105", files) == []
+    folder = Path(backends.__file__).parent
+    text = "".join(path.read_text() for path in folder.glob("*.py"))
+    assert [n for n in READ_BY_BACKENDS if n not in text] == []
+    assert not READ_BY_BACKENDS & SETTINGS.keys()
+
+
+def test_constants_of_a_file_that_is_not_given_to_celery() -> None:
+    files = {
+        "shop/celery.py": """
+        from celery import Celery
+        app = Celery("shop")
+        app.config_from_object("django.conf:settings", namespace="CELERY")
+        """,
+        "shop/settings/base.py": "CELERY_IGNORE_RESULTS = True\n",
+        "shop/names.py": "CELERY_LOG_FORMAT = 'x'\n",
+    }
+    assert [f.path for f in audit("CEL105", files)] == ["shop/settings/base.py"]
+    files["shop/celery.py"] = files["shop/celery.py"].replace("django.conf:settings", "shop.conf")
+    files["shop/celery.py"] = files["shop/celery.py"].replace(', namespace="CELERY"', "")
+    files["shop/conf.py"] = "task_acks_late = True\n"
+    assert audit("CEL105", files) == []

@@ -72,3 +72,33 @@ def of_something_else(job):
 """,
     )
     assert [(f.line, f.severity) for f in found] == [(17, Severity.MEDIUM)]
+
+
+def test_views_may_wait() -> None:
+    source = """
+from celery import shared_task
+from celery.result import AsyncResult, allow_join_result
+from django.views import View
+from shop import app
+
+class Status(View):
+    def get(self, request):
+        with allow_join_result():
+            return AsyncResult("x").get()
+
+@app.route("/wait")
+def wait(key):
+    while not AsyncResult(key).ready():
+        pass
+
+def page(request, key):
+    with allow_join_result():
+        return AsyncResult(key).get()
+
+def helper(key):
+    with allow_join_result():
+        return AsyncResult(key).get()
+"""
+    found = audit("CEL302", source)
+    assert lines(found) == [22]
+    assert found[0].doubt

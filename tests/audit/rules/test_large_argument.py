@@ -1,3 +1,5 @@
+import pytest
+
 from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
@@ -47,3 +49,46 @@ def upload(path, order, numbers):
     load.delay(path.read(100))
 """,
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (
+            "for part in batched(csv.DictReader(file), 100):\n            save.delay(list(part))",
+            True,
+        ),
+        ("while rows := list(islice(csv.reader(file), 9)):\n            save.delay(rows)", True),
+        ("save.delay(list(csv.reader(file)))", True),
+        ("rows = [r for r in csv.reader(file)]\n        save.s(rows).delay()", True),
+        (
+            "b = []\n        for r in csv.reader(file): b.append(r)\n        save.delay(b)",
+            True,
+        ),
+        ("for part in chunks(read(file), 9):\n            save.delay(part)", True),
+        ("save.delay([list(r) for r in load_workbook(file).active.iter_rows()])", True),
+        ("for row in csv.reader(file):\n            save.delay(row[0])", False),
+        ("save.delay(len(list(csv.reader(file))))", False),
+        ("for part in chunks(ids, 9):\n            save.delay(part)", False),
+    ],
+)
+def test_rows_of_a_file(body: str, found: bool) -> None:
+    source = f"""
+import csv
+from itertools import batched, islice
+from celery import shared_task
+from openpyxl import load_workbook
+
+@shared_task
+def save(rows): ...
+
+def read(file):
+    return csv.reader(file)
+
+def load(path, ids, chunks):
+    with open(path) as file:
+        {body}
+"""
+    told = audit("CEL204", source)
+    assert [f.severity for f in told] == ([Severity.LOW] if found else [])
+    assert all("rows of a file" in f.message and f.doubt for f in told)

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.audit.helpers import audit, lines
 
 TASKS = """
@@ -95,3 +97,34 @@ def run(xs, last):
             chord(header)(total.s())
 """,
     )
+
+
+@pytest.mark.parametrize(
+    ("items", "severity"),
+    [
+        ("batch(ids, 100)", "low"),
+        ("batch(list(ids), size=100)", "low"),
+        ("enumerate(Stall.objects.exclude(open=True))", "low"),
+        ("batch(given, 100)", "porting"),
+        ("given", "porting"),
+    ],
+)
+def test_what_a_query_may_not_find_is_no_doubt(items: str, severity: str) -> None:
+    source = f"""
+from celery import chord, shared_task
+from django.db import models
+from batches import batch
+
+class Stall(models.Model): ...
+
+@shared_task
+def clean(ids): ...
+
+@shared_task
+def close(results): ...
+
+def end(given):
+    ids = Stall.objects.filter(open=False).values_list("id", flat=True)
+    chord([clean.si(part) for part in {items}])(close.s())
+"""
+    assert [f.severity.label for f in audit("CEL404", source)] == [severity]

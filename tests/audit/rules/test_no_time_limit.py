@@ -50,3 +50,30 @@ def test_soft_limits_in_a_pool_without_them() -> None:
 
 def test_no_tasks_no_finding() -> None:
     assert lines(audit("CEL104", 'from celery import Celery\napp = Celery("a")\n')) == []
+
+
+def test_a_base_class_of_another_package_may_set_one() -> None:
+    source = """
+from celery import Celery, Task
+from company.tasks import BaseTask
+app = Celery("shop")
+
+class Ours(Task):
+    time_limit = 60
+
+class Theirs(BaseTask): ...
+
+@app.task(base=Ours)
+def a(): ...
+
+@app.task(base=Theirs)
+def b(): ...
+
+@app.task(base=BaseTask)
+def c(): ...
+
+@app.task(base=Task)
+def d(): ...
+"""
+    (found,) = audit("CEL104", source)
+    assert found.message.startswith("tasks.d has")

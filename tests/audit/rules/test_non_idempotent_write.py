@@ -1,3 +1,5 @@
+import pytest
+
 from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
@@ -122,3 +124,45 @@ def early(x):
     assert lines(found) == [22]
     assert found[0].severity is Severity.MEDIUM
     assert "acknowledgement" in found[0].doubt
+
+
+LOOK = """
+from celery import shared_task
+from django.db import models, transaction
+
+class Visit(models.Model):
+    page = models.TextField({unique})
+
+@shared_task(acks_late={late}, reject_on_worker_lost=True)
+def note(page):
+    {body}
+"""
+GET = "try: Visit.objects.get(page=page)\n"
+FIRST = (
+    "seen = Visit.objects.filter(page=page).first()\n    if seen is None:\n"
+    "        Visit.objects.create(page=page)"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "late", "unique", "found"),
+    [
+        (FIRST, True, "", True),
+        (FIRST.replace("first()", "exists()"), True, "", True),
+        (
+            GET + "    except KeyError: Visit.objects.create(page=page)",
+            True,
+            "",
+            True,
+        ),
+        (FIRST, False, "", False),
+        (FIRST, True, "unique=True", False),
+        (FIRST.replace("filter(", "select_for_update().filter("), True, "", False),
+        ("with page.lock():\n        pass\n    " + FIRST, True, "", False),
+        ("Visit.objects.get_or_create(page=page)", True, "", False),
+    ],
+)
+def test_look_then_insert(body: str, late: bool, unique: str, found: bool) -> None:
+    told = audit("CEL306", LOOK.format(body=body, late=late, unique=unique))
+    assert [f.severity for f in told] == ([Severity.MEDIUM] if found else [])
+    assert all(f.doubt for f in told)

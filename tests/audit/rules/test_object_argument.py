@@ -88,3 +88,45 @@ def test_requests_and_self() -> None:
         """,
     )
     assert lines(found) == [7, 10, 15]
+
+
+def test_an_argument_before_a_star_is_seen() -> None:
+    source = """
+from celery import shared_task
+
+@shared_task
+def refill(cache, *fields, **more): ...
+
+class Cache:
+    def later(self, *fields, **more):
+        refill.delay(self, *fields)
+        refill.delay(1, cache=self, **more)
+        refill.apply_async((self, *fields), dict(more))
+        refill.delay(*fields)
+"""
+    assert lines(audit("CEL203", source)) == [9, 10, 11]
+
+
+def test_objects_that_is_no_manager() -> None:
+    source = """
+from celery import shared_task
+from django.db import models
+
+@shared_task
+def load(item): ...
+
+class Registry:
+    objects = {}
+
+class Lazy(models.Model):
+    @property
+    def objects(self): ...
+
+class Row(models.Model): ...
+
+def go(key):
+    load.delay(Registry.objects.get(key))
+    load.delay(Lazy.objects.get(key))
+    load.delay(Row.objects.get(key))
+"""
+    assert lines(audit("CEL203", source)) == [20]

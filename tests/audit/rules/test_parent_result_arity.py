@@ -1,3 +1,5 @@
+import pytest
+
 from tests.audit.helpers import audit, lines
 
 TASKS = """
@@ -78,3 +80,55 @@ def build(p):
 """,
     )
     assert lines(found) == [20]
+
+
+@pytest.mark.parametrize(
+    ("decorator", "severities"),
+    [
+        ("", ["high"]),
+        ("@other", ["medium"]),
+        ("@with_session", []),
+        ("@pops", []),
+        ("@plain", ["medium"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("code", "use"),
+    [("CEL406", "chain(first.s(), save.s(1)).delay()"), ("CEL311", "save.delay(1, 2)")],
+)
+def test_decorated_tasks_may_get_other_arguments(
+    decorator: str, severities: list[str], code: str, use: str
+) -> None:
+    source = f"""
+from functools import wraps
+from celery import chain, shared_task
+from elsewhere import other
+
+def with_session(func):
+    @wraps(func)
+    def inner(*args, **kwargs):
+        return func(connect(), *args, **kwargs)
+    return inner
+
+def pops(func):
+    def inner(*args, **kwargs):
+        kwargs.pop("b", None)
+        return func(*args, **kwargs)
+    return inner
+
+def plain(func):
+    @wraps(func)
+    def inner(*args, **kwargs):
+        return func(*args, **kwargs)
+    return inner
+
+@shared_task
+def first(): ...
+
+@shared_task
+{decorator}
+def save(a): ...
+
+{use}
+"""
+    assert [f.severity.label for f in audit(code, source)] == severities

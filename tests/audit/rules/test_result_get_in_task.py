@@ -1,3 +1,6 @@
+import pytest
+
+from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
 TASK = """
@@ -72,3 +75,27 @@ def main():
     return sub.apply((1,)).get()
 """,
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "severity"),
+    [
+        ("if not r.ready():\n        raise self.retry()\n    return r.get()", Severity.LOW),
+        ("if r.ready():\n        return r.get()", Severity.LOW),
+        ("if r.successful() and n:\n        return r.get()", Severity.LOW),
+        ('if r.state == "SUCCESS":\n        return r.get()', Severity.LOW),
+        ("if not r.ready():\n        print(1)\n    return r.get()", Severity.HIGH),
+        ("if not other.ready():\n        raise self.retry()\n    return r.get()", Severity.HIGH),
+    ],
+)
+def test_a_result_that_is_known_to_be_ready(body: str, severity: Severity) -> None:
+    source = f"""
+from celery import shared_task
+from celery.result import AsyncResult
+
+@shared_task(bind=True)
+def main(self, key, n, other):
+    r = AsyncResult(key)
+    {body}
+"""
+    assert [f.severity for f in audit("CEL301", source)] == [severity]

@@ -115,3 +115,32 @@ def local(x):
 """,
     )
     assert [(f.line, f.severity) for f in found] == [(12, Severity.MEDIUM), (13, Severity.LOW)]
+
+
+def test_attributes_that_are_reset() -> None:
+    source = (
+        APP
+        + """
+class Scan(Task):
+    def run(self, context):
+        self.context = context
+        self.client = None
+        self.client = connect()
+        try:
+            self.lock = take()
+        finally:
+            self.lock = None
+        self.kept = context
+
+    def after_return(self, *args):
+        self.context = None
+
+class Plain(Task):
+    def run(self, context):
+        self.client = connect()
+        self.client = None
+"""
+    )
+    assert lines(audit("CEL309", source)) == [14, 21]
+    threads = audit("CEL309", source + 'app.conf.worker_pool = "threads"\n')
+    assert lines(threads) == [7, 8, 11, 14, 17, 21]

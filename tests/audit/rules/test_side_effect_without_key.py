@@ -1,3 +1,5 @@
+import pytest
+
 from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
@@ -70,3 +72,43 @@ def late(x):
     )
     assert lines(found) == [9]
     assert "acknowledgement" in found[0].doubt
+
+
+@pytest.mark.parametrize(
+    ("before", "given"),
+    [
+        ("", 'headers={"X-Shop-Delivery": str(uuid.uuid4())}'),
+        ('h = {}\n    h["Delivery-Id"] = uuid.uuid4().hex', "headers=h"),
+        ('h = dict(delivery=f"{uuid.uuid4()}")', "headers=h"),
+        ('key = str(uuid.uuid4())\n    h = {"X-Event-Id": key}', "headers=h"),
+        ('base = {"X-Ref-Id": secrets.token_hex()}', "headers={**base}"),
+        ("", 'json={"reference": str(uuid.uuid4()), "sum": 3}'),
+    ],
+)
+def test_a_key_that_is_made_in_each_attempt(before: str, given: str) -> None:
+    (found,) = audit("CEL307", FRESH.format(before=before or "pass", given=given))
+    assert "made anew in each attempt" in found.message
+    assert found.severity is Severity.HIGH
+    assert found.related[0][2] == "made here"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ['headers={"X-Shop-Delivery": f"order-{order}"}', 'headers={"traceparent": str(uuid.uuid4())}'],
+)
+def test_what_is_the_same_or_only_traces(given: str) -> None:
+    found = audit("CEL307", FRESH.format(before="pass", given=given))
+    assert not any("made anew" in f.message for f in found)
+
+
+FRESH = """
+import secrets
+import uuid
+import requests
+from celery import shared_task
+
+@shared_task(autoretry_for=(requests.RequestException,), retry_backoff=True)
+def tell(order):
+    {before}
+    requests.post("https://x.example", timeout=9, {given})
+"""

@@ -1,3 +1,5 @@
+import pytest
+
 from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
@@ -199,3 +201,34 @@ def run():
     )
     assert lines(found) == [23]
     assert found[0].severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("wait", "handler", "line"),
+    [
+        ("r.get()", "except Exception:\n        pass", 13),
+        ("r.get(timeout=3)", "except RuntimeError:\n        log()", 13),
+        ("r.join()", "except:\n        return None", 13),
+        ("r.get()", "except Exception:\n        raise", None),
+        ("r.get()", "except ValueError:\n        pass", None),
+        ("r.get(disable_sync_subtasks=False)", "except Exception:\n        pass", None),
+        ("d.get(1)", "except Exception:\n        pass", None),
+    ],
+)
+def test_a_wait_that_is_swallowed(wait: str, handler: str, line: int | None) -> None:
+    source = f"""
+from celery import shared_task
+
+@shared_task
+def pull(n): ...
+
+@shared_task
+def main(d):
+    r = pull.delay(1)
+    print(r)
+    try:
+        {wait}
+    {handler}
+    print("clean up")
+"""
+    assert lines(audit("CEL304", source)) == ([line] if line else [])

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.audit.helpers import audit, lines
 
 TASKS = """
@@ -128,3 +130,67 @@ def test_a_scheduled_task_that_sends_again() -> None:
     assert not audit("CEL207", (source % "sweep").replace("batch.start()", "work.delay(batch)"))
     second = "\ndef start(): ...\n"  # now it cannot be told which one the schedule calls
     assert lines(audit("CEL207", (source % "sweep") + second)) == [9]
+
+
+@pytest.mark.parametrize(
+    ("again", "spins"),
+    [
+        ("main.s(n, fast=fast).apply_async(queue='slow')", True),
+        ("main.si(n, fast).delay()", True),
+        ("main.signature((n,), {'fast': fast}).apply_async()", True),
+        ("main.s(n, fast=fast).set(queue='slow').delay()", True),
+        ("main.s(n, fast=fast).apply_async(countdown=5)", False),
+        ("main.s(n, fast=fast).set(countdown=5).delay()", False),
+        ("main.s(n - 1).apply_async()", False),
+        ("other.s(n).apply_async()", False),
+    ],
+)
+def test_requeued_through_a_signature(again: str, spins: bool) -> None:
+    source = f"""
+from celery import shared_task
+
+@shared_task
+def other(n): ...
+
+@shared_task
+def main(n, fast=True):
+    if busy():
+        {again}
+        return
+"""
+    assert lines(audit("CEL207", source)) == ([10] if spins else [])
+
+
+def test_a_parameter_that_is_set_to_a_constant() -> None:
+    source = """
+from celery import shared_task
+
+@shared_task
+def main(n, fast=True, tries=0):
+    if n == 3:
+        fast = False
+    if busy():
+        main.delay(n, fast=fast)
+    if not fast:
+        fast = True
+        main.delay(n, fast=fast)
+    tries += 1
+    main.delay(n, tries=tries)
+"""
+    assert lines(audit("CEL207", source)) == [9]
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while True:\n        main.delay(next(n))",
+        "while True:\n        main.delay(n.pop())",
+        "try:\n        while True:\n            main.delay(take(n))\n    except KeyError: pass",
+        "while True:\n        main.delay(n)\n        if n > 3:\n            sys.exit()",
+        "while True:\n        match n:\n            case 1: return\n        main.delay(1)",
+    ],
+)
+def test_loops_that_end(loop: str) -> None:
+    head = "import sys\nfrom celery import shared_task\ndef take(n): return n[1]\n"
+    source = head + f"@shared_task\ndef main(n): ...\n\ndef go(n):\n    {loop}\n"
+    assert not audit("CEL207", source)

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.audit.helpers import audit, lines
 
 TASKS = """
@@ -63,3 +65,52 @@ def view(x):
         cache.set("lock", 1)
 """,
     )
+
+
+LOCKS = """
+from celery import shared_task
+from django.core.cache import cache
+
+class Berths:
+    def busy(self, key):
+        return cache.get(f"berth-{key}")
+    def take(self, key):
+        cache.set(f"berth-{key}", True, 60)
+    def note(self, key, text):
+        cache.set(f"berth-{key}", text, 60)
+
+def is_held(name):
+    return seen("lock-" + name)
+
+def seen(key):
+    return cache.get(key)
+
+def hold(name):
+    cache.set("lock-" + name, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("look", "take", "found"),
+    [
+        ("berths.busy(ship)", "berths.take(ship)", True),
+        ("is_held(ship)", "hold(ship)", True),
+        ("not is_held(name=ship)", "hold(ship)", True),
+        ("berths.busy(ship)", "berths.take(other)", False),
+        ("berths.busy(ship)", "berths.note(ship, other)", False),
+        ("ship", "hold(ship)", False),
+    ],
+)
+def test_a_lock_in_helpers(look: str, take: str, found: bool) -> None:
+    source = (
+        LOCKS
+        + f"""
+@shared_task
+def unload(ship, other):
+    berths = Berths()
+    if {look}:
+        return
+    {take}
+"""
+    )
+    assert lines(audit("CEL308", source)) == ([27] if found else [])

@@ -1,3 +1,5 @@
+import pytest
+
 from offcanvas.audit.finding import Severity
 from tests.audit.helpers import audit, lines
 
@@ -56,8 +58,9 @@ def early(): ...
 def test_a_timeout_of_many_hours() -> None:
     conf = 'app.conf.broker_transport_options = {"visibility_timeout": 86400}\n'
     (found,) = audit("CEL103", REDIS + conf)
-    assert found.severity is Severity.MEDIUM
-    (found,) = audit("CEL103", REDIS + conf + "app.conf.task_acks_late = True\n")
+    assert found.severity is Severity.LOW
+    late = "app.conf.update(task_acks_late=True, task_time_limit=60)\n"
+    (found,) = audit("CEL103", REDIS + conf + late)
     assert found.severity is Severity.HIGH
     assert "1 day" in found.message
 
@@ -76,3 +79,46 @@ def test_two_kinds_of_brokers_leave_doubt() -> None:
     assert not audit("CEL103", REDIS + other)
     (found,) = audit("CEL103", REDIS + other.replace("amqp", "memory") + source)
     assert found.severity is Severity.HIGH
+
+
+def test_a_timeout_as_long_as_the_longest_delay_asks_for() -> None:
+    conf = 'app.conf.broker_transport_options = {"visibility_timeout": 25 * 60 * 60}\n'
+    late = "app.conf.update(task_acks_late=True, task_time_limit=60)\n"
+    delay = "remind.apply_async((1,), countdown=24 * 60 * 60)\n"
+    assert not audit("CEL103", REDIS + conf + late + delay)
+    (found,) = audit("CEL103", REDIS + conf + late + delay.replace("24", "7"))
+    assert found.severity is Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    "timeout",
+    [
+        'int(os.environ.get("WAIT", 1800))',
+        'int(os.getenv("WAIT", "1800"))',
+        'env.int("WAIT", default=1800)',
+        'config("WAIT", default="1800", cast=int)',
+        '60 * int(os.environ.get("MINUTES", 30))',
+        'getattr(settings, "WAIT", 1800)',
+        'int(os.environ.get("WAIT") or 1800)',
+        'timedelta(minutes=int(os.environ.get("M", 30))).total_seconds()',
+    ],
+)
+def test_a_default_counts_with_doubt(timeout: str) -> None:
+    head = REDIS + f"WAIT = {timeout}\n"
+    conf = 'app.conf.broker_transport_options = {"visibility_timeout": WAIT}\n'
+    (found,) = audit("CEL103", head + conf + "remind.apply_async((1,), countdown=7200)\n")
+    assert found.severity is Severity.MEDIUM
+    assert "only the default" in found.doubt
+    assert "30 minutes" in found.message
+    assert not audit("CEL103", head + conf + "remind.apply_async((1,), countdown=1700)\n")
+
+
+def test_late_tasks_without_any_limit() -> None:
+    late = "app.conf.task_acks_late = True\n"
+    short = 'app.conf.broker_transport_options = {"visibility_timeout": 600}\n'
+    (found,) = audit("CEL103", REDIS + late)
+    assert (found.severity, found.line) == (Severity.LOW, 8)
+    (found,) = audit("CEL103", REDIS + late + short)
+    assert found.severity is Severity.MEDIUM
+    assert not audit("CEL103", REDIS + late + "app.conf.task_time_limit = 60\n")
+    assert not audit("CEL103", REDIS.replace("bind=True", "bind=True, time_limit=9") + late)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engines.canvases import NESTED, Canvases
+from offcanvas.testing.suite import NESTED, Canvases
 
 pytestmark = [
     pytest.mark.servers,

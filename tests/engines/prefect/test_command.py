@@ -38,7 +38,18 @@ def command(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["tests.nowhere:app"], "offcanvas: tests.nowhere:app leads to no Celery app"),
+        (
+            ["tests.nowhere:app"],
+            "offcanvas: tests.nowhere:app: importing tests.nowhere failed",
+        ),
+        (["tests.engines.apart:add"], "offcanvas: tests.engines.apart:add is the task "),
+        (
+            ["tests.engines.apart:PROCESSES"],
+            "offcanvas: tests.engines.apart:PROCESSES is of type",
+        ),
+        (["tests.engines.apart:nobody"], "offcanvas: tests.engines.apart:nobody: tests.engines.ap"),
+        (["tests.engines.apart"], "offcanvas: tests.engines.apart: name the Celery app as module:"),
+        ([":app"], "offcanvas: :app: name the Celery app as module:app, for example shop:app"),
         ([TARGET], "offcanvas: no Prefect server answers at http://127.0.0.1:1/api"),
     ],
 )
@@ -52,7 +63,10 @@ def test_bad_input_is_one_line(command, arguments, told):
 def test_a_server_without_an_address_is_asked_for(command):
     ran = command(TARGET, url="")
     assert (ran.exit_code, ran.stdout) == (2, "")
-    assert ran.stderr == "offcanvas: PREFECT_API_URL is not set; set it to http://host:4200/api\n"
+    assert ran.stderr == (
+        "offcanvas: nothing says where the Prefect server is: set PREFECT_API_URL to "
+        "http://host:4200/api, or: prefect config set PREFECT_API_URL=http://host:4200/api\n"
+    )
 
 
 def test_a_work_pool_that_is_not_there_is_named(command, prefect_url):
@@ -72,8 +86,8 @@ WITHOUT = """
 import sys
 sys.modules["prefect"] = None
 from offcanvas.errors import MissingExtra
-from offcanvas.reroute import reroute
-from offcanvas.run import run
+from offcanvas._reroute import reroute
+from offcanvas._run import run
 from tests.engines.apart import add, app
 app.conf.result_backend = "file:///tmp"
 for call in (lambda: run(add.s(1), on="prefect"), lambda: reroute(app, to="prefect")):

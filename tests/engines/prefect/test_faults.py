@@ -10,8 +10,8 @@ import pytest
 from celery import chain, chord, group
 from celery.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
 
+from offcanvas.celery_app.freezing import prepare
 from offcanvas.engines.prefect.client import Caller
-from offcanvas.engines.prepare import prepare
 from tests.engines.apart import (
     add,
     app,
@@ -21,11 +21,13 @@ from tests.engines.apart import (
     hangs_once,
     interrupted,
     leaves,
+    note,
+    noted,
     sleeps,
     starts,
     write,
 )
-from tests.engines.files import wait_for
+from tests.engines.files import lines, wait_for, wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -92,14 +94,14 @@ def worker(url):
         "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
     }
     process = subprocess.Popen(
-        [*command, *options, "--announce"],
+        [*command, *options],
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         with process:
-            assert process.stdout.readline() == "ready\n"
+            assert "at work for canvas/faults" in process.stdout.readline()
             try:
                 yield process
             finally:
@@ -145,3 +147,26 @@ def test_canvases_outlive_workers_that_are_killed_and_stopped(calls, prefect_url
     assert waiting.state == "SUCCESS"
     assert (tmp_path / "begun").read_text() == "once\n"
     assert (tmp_path / "waited").read_text() == "late\n"
+
+
+def test_a_worker_that_was_frozen_does_not_go_on_with_what_others_have(
+    calls, prefect_url, tmp_path
+):
+    path = str(tmp_path / "noted")
+    canvas = chord([note.s(number, path) for number in range(300)], noted.s(path))
+    with Caller(prefect_url, "faults") as caller, worker(prefect_url) as first:
+        result, run = started(caller, canvas)
+        wait_until(lambda: os.path.exists(path) and len(lines(path)) > 20)  # noqa: PTH110  # a path is text here
+        # The worker alone: what its processes are doing they end.
+        first.send_signal(signal.SIGSTOP)
+        try:
+            with worker(prefect_url):
+                begun = len(lines(path))
+                wait_until(lambda: len(lines(path)) > begun + 20, "another worker goes on")
+                first.send_signal(signal.SIGCONT)
+                assert caller.finish(run, 300)
+        finally:
+            first.send_signal(signal.SIGCONT)
+    # What its processes were doing they have ended, and the other has found it.
+    assert lines(path) == sorted([*map(str, range(300)), "body"])
+    assert result.get(timeout=60) == sum(range(300))

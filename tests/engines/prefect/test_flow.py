@@ -7,10 +7,11 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.sorting import FlowRunSort
 
+from offcanvas.canvas.calls import Branch
+from offcanvas.celery_app.freezing import prepare
 from offcanvas.engines.prefect.flow import _Inbox, start_elsewhere
 from offcanvas.engines.prefect.job import TAG, Job
-from offcanvas.engines.prepare import prepare
-from offcanvas.engines.walker import Branch
+from offcanvas.engines.prefect.reading import Reading
 from offcanvas.servers.base import free_port
 from tests.engines.apart import add, app
 
@@ -21,7 +22,7 @@ class Driver:
 
 async def test_a_server_that_does_not_answer_is_asked_again_later():
     async with PrefectClient(f"http://127.0.0.1:{free_port()}/api") as client:
-        inbox = _Inbox(client, uuid.uuid4())
+        inbox = _Inbox(client, uuid.uuid4(), Reading())
         inbox.driver = Driver()
         await inbox.look()
         assert not inbox.cancelled

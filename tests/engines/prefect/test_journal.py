@@ -5,13 +5,13 @@ import uuid
 import pytest
 from celery.exceptions import Retry, WorkerLostError
 
+from offcanvas.canvas.calls import TaskCall
 from offcanvas.canvas.lift import lift
 from offcanvas.canvas.lower import lower
+from offcanvas.celery_app.private_results import private_results
+from offcanvas.celery_app.values import to_wire
 from offcanvas.engines.prefect import process
-from offcanvas.engines.private_results import private_results
 from offcanvas.engines.processes.pool import process_pool
-from offcanvas.engines.values import to_wire
-from offcanvas.engines.walker import TaskCall
 from tests.engines.apart import add, app, hangs_once
 
 

@@ -8,13 +8,13 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.sorting import TaskRunSort
 
 from offcanvas.canvas.nodes import Chain, Group, Task
-from offcanvas.engines.prefect.title import LONGEST, title
-from offcanvas.engines.prepare import prepare
+from offcanvas.canvas.title import LONGEST, title
+from offcanvas.celery_app.freezing import prepare
 from tests.engines.apart import add, app, boom, flaky, total
 
 pytestmark = pytest.mark.servers
 
-MODULE = "tests.engines.apart"
+MODULE = "offcanvas.testing.tasks"
 
 
 def task_runs(calls, canvas, count):

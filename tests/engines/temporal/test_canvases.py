@@ -3,10 +3,10 @@
 import pytest
 from celery import chord
 
+from offcanvas._run import run
 from offcanvas.errors import EngineUnavailable
-from offcanvas.run import run
+from offcanvas.testing.suite import NESTED, SIMPLE, Canvases
 from tests.engines.apart import add, total
-from tests.engines.canvases import NESTED, SIMPLE, Canvases
 
 pytestmark = [
     pytest.mark.servers,

@@ -10,11 +10,12 @@ from celery import chain, chord, group
 from celery.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from temporalio.client import WorkflowExecutionStatus
 
-from offcanvas.engines.prepare import prepare
+from offcanvas.canvas.calls import Branch
+from offcanvas.celery_app.freezing import prepare
 from offcanvas.engines.temporal.client import finish, revoke, settings_of, start_canvas
 from offcanvas.engines.temporal.job import WORKFLOW, Job
 from offcanvas.engines.temporal.payload import pack
-from offcanvas.engines.walker import Branch
+from offcanvas.engines.temporal.shown import shown
 from offcanvas.errors import EngineError
 from tests.engines.apart import (
     add,
@@ -109,7 +110,8 @@ def test_a_caller_that_is_interrupted_leaves_no_canvas_behind(calls, path):
         walking.cancel()
         with suppress(asyncio.CancelledError):
             await walking
-        handle = calls.client.get_workflow_handle(f"canvas-{plan.options.task_id}")
+        workflow = shown(plan, plan.options.task_id).id
+        handle = calls.client.get_workflow_handle(workflow)
         return (await handle.describe()).status
 
     assert calls.wait(interrupted()) is WorkflowExecutionStatus.TERMINATED

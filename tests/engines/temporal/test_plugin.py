@@ -2,15 +2,17 @@
 
 import importlib
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from celery import Celery
 from temporalio import activity
+from temporalio.common import RawValue
 
 from offcanvas.engines.processes.pool import process_pool
 from offcanvas.engines.temporal import CanvasPlugin, driver
-from offcanvas.engines.temporal.run import deployment
+from offcanvas.engines.temporal.private_worker import private_worker
 from offcanvas.engines.temporal.workflow import CanvasWorkflow
 from offcanvas.errors import BadTarget, EngineError
 from tests.engines.apart import app
@@ -25,7 +27,9 @@ def test_it_adds_an_activity_for_each_task_under_its_name():
     names = {activity._Definition.must_from_callable(one).name for one in config["activities"]}
     assert set(app.tasks) <= names
     assert names - set(app.tasks) == {
-        *(driver.FAIL_CHORD, driver.STORE_FAILURES, driver.LOSE_TASK, driver.REVOKE_TASK)
+        *(driver.FAIL_CHORD, driver.STORE_FAILURES, driver.LOSE_TASK, driver.REVOKE_TASK),
+        *(driver.KEEP_TEXT, driver.LOAD_TEXT, driver.LOSE_BATCH),
+        None,  # for names that no task has here
     }
     assert config["workflows"] == [CanvasWorkflow]
 
@@ -40,6 +44,16 @@ def test_what_the_worker_has_already_is_kept():
     assert config["workflows"] == [str, CanvasWorkflow]
 
 
+def test_an_activity_of_the_users_for_all_names_is_the_only_one():
+    @activity.defn(dynamic=True)
+    async def own(_given: Sequence[RawValue]):
+        """The user's own."""
+
+    config = configured(CanvasPlugin(app), activities=[own], workflows=[])
+    names = [activity._Definition.must_from_callable(one).name for one in config["activities"]]
+    assert names.count(None) == 1
+
+
 def test_as_many_activities_as_processes():
     assert configured(CanvasPlugin(app, processes=3))["max_concurrent_activities"] == 3
 
@@ -52,7 +66,7 @@ def test_a_limit_of_the_worker_is_the_number_of_processes():
 
 def test_heartbeats_are_not_held_back():
     config = configured(CanvasPlugin(app), max_heartbeat_throttle_interval=timedelta(minutes=1))
-    assert config["max_heartbeat_throttle_interval"] == driver.BEAT
+    assert config["max_heartbeat_throttle_interval"] == driver.HEARTBEAT_THROTTLE
 
 
 def test_an_app_that_processes_cannot_import_is_refused():
@@ -72,7 +86,7 @@ def test_a_worker_whose_processes_cannot_start_is_no_deployment(address, monkeyp
     here_only = importlib.import_module("here_only")
     with (
         pytest.raises(EngineError, match="importing here_only:app fails"),
-        deployment(here_only.app, address),
+        private_worker(here_only.app, address),
     ):
         pytest.fail("there is no worker")
 

@@ -5,16 +5,15 @@ import secrets
 
 import pytest
 from celery import chain, chord, group
-from celery.exceptions import WorkerLostError
 
-from offcanvas.engines.prepare import prepare
-from offcanvas.engines.temporal import driver
-from offcanvas.engines.temporal.client import start_canvas
+from offcanvas._run import run
+from offcanvas.canvas.calls import Branch
+from offcanvas.celery_app.freezing import prepare
+from offcanvas.engines.temporal import client, driver
+from offcanvas.engines.temporal.client import finish, start_canvas
 from offcanvas.engines.temporal.job import Job, Settings
 from offcanvas.engines.temporal.payload import LARGE, pack, unpack
-from offcanvas.engines.walker import Branch
 from offcanvas.errors import CanvasTooLarge
-from offcanvas.run import run
 from tests.engines.apart import add, app, big, big_and_ignored, boom, length, total, write
 
 pytestmark = pytest.mark.servers
@@ -107,7 +106,7 @@ def test_a_large_plan_is_compressed():
 
 def test_a_small_plan_stays_readable():
     assert pack({"canvas": 1}).payload.data == b'{"canvas":1}'
-    assert pack("x" * LARGE).payload.metadata["encoding"] == b"binary/plain"
+    assert pack("x" * LARGE).payload.metadata["encoding"] == b"json/zlib"
 
 
 def test_what_members_share_is_written_once():
@@ -127,11 +126,23 @@ def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls):
         while prepared.result.parent.state != "SUCCESS":
             await asyncio.sleep(0.05)
         prepared.result.parent.forget()
-        await handle.result()
+        await finish(calls.client, handle)
 
     calls.wait(forget_in_between())
-    with pytest.raises(WorkerLostError, match="no longer in the result backend"):
+    with pytest.raises(LookupError, match="no longer in the result backend"):
         prepared.result.get(timeout=300, disable_sync_subtasks=False)
+
+
+def test_a_wide_plan_that_is_too_large_is_read_from_the_result_backend(calls, monkeypatch):
+    monkeypatch.setattr(client, "MOST", 20_000)
+    monkeypatch.setattr(client, "PIECE", 20_000)
+    monkeypatch.setattr(driver, "SLICE", 200)
+    canvas = chord([add.s(number) for number in range(1_200)], total.s())
+    result, events, children = workflows(calls, canvas)
+    assert result.get(timeout=300) == sum(range(1_200)) + 1_200
+    started = events[0].workflow_execution_started_event_attributes
+    assert started.input.payloads[0].ByteSize() < 1_000
+    assert len(children) == 6
 
 
 def test_a_canvas_too_large_for_the_server_is_refused_before_anything_starts(monkeypatch):

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -279,3 +280,17 @@ def test_writers_of_one_roll_do_not_disturb_each_other(tmp_path: Path) -> None:
 
     assert set(written) == {hashlib.sha256(path.read_bytes()).hexdigest()}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("lay", [os.symlink, os.link])
+def test_what_stands_under_the_name_of_a_draft_is_not_written(
+    tmp_path: Path, lay: Callable[[Path, Path], None]
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "out").mkdir()
+    lay(victim, tmp_path / "out" / ".roll.pdf.0.tmp")
+
+    write_roll(roll_of("Ann"), tmp_path / "out" / "roll.pdf")
+
+    assert victim.read_text() == "mine"

@@ -1,0 +1,1 @@
+"""The engine in memory: this process, or a pool of processes, and no server."""

@@ -1,0 +1,323 @@
+"""What a body asks of the attempt that it is, and tells of it, where one policy cannot say it.
+
+Most tasks ask for ``self.request.retries`` at the most, or for another attempt in one way: an
+argument and a policy say that. Where a body has several ways to ask for another attempt, hands
+its task object on to other functions, or ends its chain and does more, it is given an ``Attempt``
+in the place of the task object, and raises what ``Attempt.again`` says, with the wait and the limit
+of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from offcanvas.audit.names import TASK
+from offcanvas.port.read.own import counting_helper
+from offcanvas.port.source import BUILTINS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from offcanvas.audit.module import Module
+    from offcanvas.audit.tree import Function
+    from offcanvas.port.edits import Edits
+
+#: The argument that carries the attempt.
+ATTEMPT: Final = "attempt"
+
+#: What Celery's task raises when no further attempt is allowed, an attribute of it.
+EXHAUSTED: Final = "MaxRetriesExceededError"
+DEFINITIONS: Final = {
+    "MaxRetriesExceeded": '''class MaxRetriesExceeded(Exception):
+    """There is no further attempt."""''',
+    "TryAgainLater": '''class TryAgainLater(Exception):
+    """To be tried again later: after so many seconds, at most so often; None: as the task says.
+
+    Once there is no further attempt, `error` is the step's.
+    """
+
+    def __init__(
+        self,
+        error: BaseException | None = None,
+        after: float | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(str(error) if error is not None else "Can't retry")
+        self.error = error
+        self.after = after
+        self.limit = limit''',
+    "Attempt": '''@dataclass
+class Attempt:
+    """Which attempt a step is, and whether it says that nothing is to follow it."""
+
+    retries: int = 0
+    max_retries: int | None = 3
+    task_id: str = ""
+    ends_chain: bool = False
+
+    def again(
+        self,
+        error: BaseException | None = None,
+        after: float | None = None,
+        limit: int | None = None,
+    ) -> BaseException:
+        """What to raise to be tried again, or because there is no further attempt."""
+        most = self.max_retries if limit is None else limit
+        if most is not None and self.retries >= most:
+            return error or MaxRetriesExceeded("Can't retry")
+        return TryAgainLater(error, after, limit)''',
+    "passed_on": '''def passed_on(attempt: Attempt, result: R) -> R:
+    """The result, if something is to follow the step."""
+    if attempt.ends_chain:
+        raise ChainEnded
+    return result''',
+}
+TRY_AGAIN: Final = '''class TryAgain(Exception):
+    """Not ready yet: to be tried again later."""'''
+CHAIN_ENDED: Final = '''class ChainEnded(Exception):
+    """Nothing is to follow this step: what it was for is done."""'''
+IMPORTS: Final = ("from dataclasses import dataclass", "from typing import TypeVar")
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A call that hands the task object on to a function of the project, as ``param`` there."""
+
+    call: ast.Call
+    argument: ast.Name
+    module: Module
+    function: Function
+    param: str
+
+
+def handed_on(module: Module, function: Function, name: str) -> Iterator[Handed]:
+    """The calls in a function that are given the task object ``name``."""
+    for call in module.inside(function.node, ast.Call):
+        given: list[tuple[int | str, ast.expr]] = [*enumerate(call.args)]
+        given += [(k.arg, k.value) for k in call.keywords if k.arg]
+        for place, value in given:
+            if not isinstance(value, ast.Name) or value.id != name:
+                continue
+            found = module.callee(call)
+            if found is None or found[1].task is not None or found[1].owner is not None:
+                continue
+            if counting_helper(module, call, value) is not None:
+                continue
+            names = [p.name for p in found[1].params.items if p.kind == "positional"]
+            if isinstance(place, str):
+                yield Handed(call, value, *found, place)
+            elif place < len(names):
+                yield Handed(call, value, *found, names[place])
+
+
+def reached(
+    module: Module, function: Function, name: str, seen: set[str] | None = None
+) -> Iterator[tuple[Module, Function, str]]:
+    """A task's function and all that it hands its task object on to, with its name there."""
+    seen = set() if seen is None else seen
+    key = f"{module.path}:{function.qualname}"
+    if key in seen:
+        return
+    seen.add(key)
+    yield module, function, name
+    for one in handed_on(module, function, name):
+        yield from reached(one.module, one.function, one.param, seen)
+
+
+def retry_calls(module: Module, function: Function, name: str) -> Iterator[ast.Call]:
+    """The calls of ``name.retry`` in a function, whatever the name is bound to."""
+    for call in module.inside(function.node, ast.Call):
+        func = call.func
+        if module.name(func) == f"{TASK}.retry" or (
+            isinstance(func, ast.Attribute)
+            and func.attr == "retry"
+            and isinstance(func.value, ast.Name)
+            and func.value.id == name
+        ):
+            yield call
+
+
+def chain_ends(function: Function, name: str) -> Iterator[ast.Assign]:
+    """The statements ``name.request.chain = None`` of a function."""
+    for node in ast.walk(function.node):
+        match node:
+            case ast.Assign(
+                targets=[
+                    ast.Attribute(
+                        value=ast.Attribute(value=ast.Name(id=own), attr="request"), attr="chain"
+                    )
+                ],
+                value=ast.Constant(value=None),
+            ) if own == name:
+                yield node
+            case _:
+                pass
+
+
+def ends_at_once(module: Module, statement: ast.Assign) -> ast.Return | None:
+    """The return behind ``self.request.chain = None`` whose value needs no more work."""
+    around = module.parents.get(statement)
+    blocks = [getattr(around, name, None) for name in ("body", "orelse", "finalbody")]
+    block = next((b for b in blocks if isinstance(b, list) and statement in b), None)
+    if block is None:
+        return None
+    rest = block[block.index(statement) + 1 :]
+    # What follows up to the return is done first: an exception leaves at once.
+    if not rest or not isinstance(rest[-1], ast.Return):
+        return None
+    value = rest[-1].value
+    if value is not None and any(isinstance(n, ast.Call | ast.Await) for n in ast.walk(value)):
+        return None
+    return rest[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One ``self.retry``. error: what its handler catches, or "". own: no policy can say it.
+
+    limit: its own ``max_retries``; -1 for one that is not written out, None for none.
+    """
+
+    error: str
+    countdown: ast.expr | None
+    own: bool
+    limit: int | None
+
+
+def asked_for(module: Module, function: Function, name: str, *, body: bool) -> Iterator[Asked]:
+    """The ways in which a function asks for another attempt; ``body``: it is a task's own."""
+    for call in retry_calls(module, function, name):
+        given = {k.arg: k.value for k in call.keywords if k.arg}
+        handler = next((n for n in module.around(call) if isinstance(n, ast.ExceptHandler)), None)
+        caught = handler.type if handler is not None else None
+        kinds = caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else []
+        exc = given.get("exc")
+        own = not body or "max_retries" in given
+        if handler is not None:
+            others = any(
+                isinstance(n, ast.Raise) and call not in ast.walk(n) for n in ast.walk(handler)
+            )
+            foreign = exc is not None and not (isinstance(exc, ast.Name) and exc.id == handler.name)
+            own |= others or foreign or not kinds or not _is_whole(function, handler)
+        elif exc is not None:
+            own = True
+        limit: int | None = None
+        if "max_retries" in given:
+            said = module.literal(given["max_retries"])
+            limit = said if isinstance(said, int) else -1
+        for error in [ast.unparse(kind) for kind in kinds] or [""]:
+            yield Asked(error, given.get("countdown"), own, limit)
+
+
+def _is_whole(function: Function, handler: ast.ExceptHandler) -> bool:
+    """Whether a handler is of the one statement that a function consists of.
+
+    Else the same error may come from another line, where it is not tried again.
+    """
+    statements = [
+        s
+        for s in function.node.body
+        if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))
+    ]
+    return (
+        len(statements) == 1
+        and isinstance(statements[0], ast.Try)
+        and handler in statements[0].handlers
+    )
+
+
+def edit(
+    module: Module, function: Function, name: str, said: str, edits: Edits, own: Sequence[ast.expr]
+) -> tuple[ast.AST, str] | None:
+    """Put an ``Attempt`` in the place of the task object; a use that cannot be so, and why.
+
+    ``said`` is the name of the task, "" in a helper; ``own`` are names that are handed on.
+    """
+    for node in ast.walk(function.node):
+        if not isinstance(node, ast.Name) or node.id != name or node in own:
+            continue
+        if edits.covers(node):
+            continue
+        if isinstance(node.ctx, ast.Store):
+            return node, f"{name} is bound again"
+        why = _one(module, node, name, said, edits)
+        if why:
+            return node, why
+    for node in own:
+        edits.replace(node, ATTEMPT)
+    return None
+
+
+_SAME: Final = {"request.retries": "retries", "request.id": "task_id", "max_retries": "max_retries"}
+
+
+def _one(module: Module, node: ast.Name, name: str, said: str, edits: Edits) -> str:
+    first = module.parents.get(node)
+    second = module.parents.get(first) if first is not None else None
+    if isinstance(first, ast.Call):
+        inlined = counting_helper(module, first, node)
+        if inlined is not None:
+            edits.replace(first, inlined.replace("retries", f"{ATTEMPT}.retries"))
+            return ""
+        return f"the body uses {ast.unparse(first)}"
+    if not isinstance(first, ast.Attribute):
+        return f"the body uses {name}"
+    path = first.attr
+    target: ast.expr = first
+    if path == "request" and isinstance(second, ast.Attribute):
+        path, target = f"request.{second.attr}", second
+    if path in _SAME and isinstance(target.ctx, ast.Load):  # type: ignore[attr-defined]  # an attribute
+        edits.replace(target, f"{ATTEMPT}.{_SAME[path]}")
+        return ""
+    if path == EXHAUSTED:
+        edits.replace(target, "MaxRetriesExceeded")
+        return ""
+    if path == "name" and said:
+        edits.replace(target, repr(said))
+        return ""
+    if path == "request.chain":
+        statement = module.parents.get(target)
+        if isinstance(statement, ast.Assign) and statement.targets == [target]:
+            edits.replace(statement, f"{ATTEMPT}.ends_chain = True")
+            return ""
+    if path == "retry" and isinstance(second, ast.Call) and second.func is first:
+        return _retry(module, second, edits)
+    return f"the body uses {ast.unparse(target)}"
+
+
+def _retry(module: Module, call: ast.Call, edits: Edits) -> str:
+    """Replace ``self.retry(...)`` by ``raise attempt.again(...)``; why it cannot be, or ""."""
+    statement = module.parents.get(call)
+    if not isinstance(statement, ast.Raise | ast.Expr | ast.Return):
+        return "self.retry inside of an expression"
+    given = {k.arg: k.value for k in call.keywords if k.arg}
+    if call.args:
+        match call.args:
+            case [ast.Name() as error]:
+                given.setdefault("exc", error)
+            case _:
+                return "self.retry with arguments"
+    spread = any(k.arg is None for k in call.keywords)
+    if spread or set(given) - {"exc", "countdown", "max_retries"}:
+        return f"self.retry with {', '.join(sorted(set(given) - {'exc', 'countdown'}))}"
+    said = [edits_text(module, given["exc"])] if "exc" in given else []
+    if "countdown" in given:
+        said.append(f"after={edits_text(module, given['countdown'])}")
+    if "max_retries" in given:
+        said.append(f"limit={edits_text(module, given['max_retries'])}")
+    cause = statement.cause if isinstance(statement, ast.Raise) else None
+    source = "" if cause is None else f" from {ast.unparse(cause)}"
+    edits.replace(statement, f"raise {ATTEMPT}.again({', '.join(said)}){source}")
+    return ""
+
+
+def edits_text(module: Module, node: ast.expr) -> str:
+    """An argument of ``self.retry`` as source, over the attempt."""
+    text = ast.unparse(node)
+    for path, ours in _SAME.items():
+        for own in {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - BUILTINS:
+            text = text.replace(f"{own}.{path}", f"{ATTEMPT}.{ours}")
+    return text

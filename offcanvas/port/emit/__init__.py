@@ -1,0 +1,1 @@
+"""Source for an engine: what a team keeps."""

@@ -1,0 +1,17 @@
+"""The rows of the support table that say "exact", on Prefect."""
+
+import pytest
+from celery import VERSION
+
+from tests.engines.exact import Exact
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.servers,
+    pytest.mark.skipif(VERSION < (5, 7), reason="exact is as Celery 5.7"),
+    pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning"),
+]
+
+
+class TestOnPrefect(Exact):
+    """See `Exact`."""

@@ -1,0 +1,41 @@
+"""User data is never taken for a reference, and large values do not get in the way."""
+
+import pytest
+from celery import chain, chord, group
+
+from offcanvas.celery_app.freezing import prepare
+from tests.engines.apart import app, big, echo, fails_with, length, retries_with
+from tests.engines.files import wait_until
+from tests.engines.lookalikes import suite
+from tests.engines.twice import one_id_sent_twice
+
+pytestmark = pytest.mark.servers
+
+
+def test_what_looks_like_a_reference_is_a_value(calls, on_engine):
+    secret = prepare(app, big.s(2_000))
+    assert calls.walk(app, secret.plan, timeout=300)
+    canvas, expected = suite(secret.result.id)
+    assert on_engine(canvas).get() == expected
+
+
+def test_a_reference_that_leads_nowhere_fails_its_task_alone(calls):
+    prepared = prepare(app, group(big.s(5_000) | length.s().set(countdown=8), echo.s(1)))
+    chained, other = prepared.result.results
+    run = calls.start(app, prepared.plan)
+    wait_until(lambda: chained.parent.state == "SUCCESS")
+    chained.parent.forget()
+    assert calls.finish(run, 300)
+    assert other.get(timeout=10) == 1
+    with pytest.raises(LookupError, match="no longer in the result backend"):
+        chained.get(timeout=10)
+
+
+def test_large_retries_and_errors(on_engine):
+    assert on_engine(chain(retries_with.s(3_000_000), echo.s())).get() == 3_000_000
+    outcome = on_engine(chord([fails_with.s(3_000_000), echo.s(1)], echo.s()))
+    assert len(outcome.error.args[0]) == 3_000_000
+
+
+def test_one_id_sent_twice(calls, tmp_path):
+    one_id_sent_twice(lambda plan: calls.start(app, plan), calls.finish, tmp_path)

@@ -1,0 +1,368 @@
+"""Random builders, ported and executed on real servers beside a real Celery worker.
+
+    python -m tests.port.made_up 2000            # on Temporal and on Prefect
+    python -m tests.port.made_up 500 temporal
+    python -m tests.port.made_up 400-600          # those of these seeds
+
+The canvases are those of the differential suite, printed as Python source with loops, conditions,
+lists that fill and chains that grow (`tests.port.builders`). Each call of a task is written down
+with its arguments and the case it is of; compared are those ledgers and how each case ended.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning
+
+from offcanvas.errors import OffcanvasError
+from offcanvas.port import lower
+from offcanvas.port.check import check
+from offcanvas.port.emit.parts import Parts
+from offcanvas.port.read.plan import read_plan
+from offcanvas.port.read.project import open_project
+from offcanvas.servers import prefect, redis, start_together, temporal
+from tests.differential import specs
+from tests.port.builders import Writer, choices, parts_of, writable
+from tests.port.project import Folder
+
+TASKS = ("boom", "crash", "echo", "errback", "flaky", "limited", "note", "one", "stubborn")
+HEAD = f'''"""Builders that were made up."""
+
+from celery import chain, chord, group
+
+from made.tasks import app, {", ".join(TASKS)}
+'''
+SAMPLES: tuple[dict[str, Any], ...] = (
+    {"items": [1, 2], "flag": True},
+    {"items": [3, 4, 5], "flag": False},
+)
+BATCH = 100
+WITHIN = 300.0  # seconds; a limit for what never comes, not an expectation
+_CASE = re.compile(r"made_up_\d+")
+
+CELERY = """
+import json, sys
+from made import builders
+sent, ends = {}, {}
+for name, given in json.load(open(sys.argv[1])):
+    sent[name] = getattr(builders, name)(**given).apply_async()
+for name, result in sent.items():
+    try:
+        ends[name] = ["value", result.get(timeout=240)]
+    except Exception as error:
+        ends[name] = ["error", type(error).__name__]
+print(json.dumps(ends))
+"""
+TEMPORAL = """
+import asyncio, json, sys
+from temporalio.client import WorkflowFailureError
+from made_temporal import inputs, starter, workflows
+
+async def main():
+    client = await starter.connect()
+    async def run(name, given):
+        title = "".join(word.title() for word in name.split("_"))
+        shape = getattr(inputs, f"{title}Input")
+        id = await getattr(starter, f"start_{name}")(shape(**given), client=client)
+        try:
+            return name, ["value", await starter.wait(id, client)]
+        except WorkflowFailureError as failure:
+            cause = failure.cause
+            while getattr(cause, "cause", None) is not None:
+                cause = cause.cause
+            return name, ["error", getattr(cause, "type", None) or type(cause).__name__]
+    cases = json.load(open(sys.argv[1]))
+    print(json.dumps(dict(await asyncio.gather(*(run(*case) for case in cases)))))
+
+asyncio.run(main())
+"""
+PREFECT = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from made_prefect import flows
+
+def run(case):
+    name, given = case
+    try:
+        return name, ["value", getattr(flows, name)(**given)]
+    except Exception as error:
+        return name, ["error", type(error).__name__]
+
+with ThreadPoolExecutor(4) as pool:
+    print(json.dumps(dict(pool.map(run, json.load(open(sys.argv[1]))))))
+"""
+
+
+class Marked(Writer):
+    """Every call says which case it is of."""
+
+    def call(self, spec: specs.Call) -> str:
+        told = [("told", "id")] if spec.args == ("old",) and not spec.immutable else []
+        case = (*spec.kwargs, ("case", self.name), *told)
+        if spec.task == "errback":
+            case = (("case", self.name),)
+        options = tuple(o for o in spec.options if o[0] in {"time_limit", "soft_time_limit"})
+        return super().call(replace(spec, kwargs=case, options=options))
+
+    def items(self, spec: specs.Items) -> str:
+        if spec.word == "map":
+            return f"echo.map({[[self.name, item] for item in spec.items]!r})"
+        pairs = [(self.name, item) for item in spec.items]
+        return f"echo.chunks({pairs!r}, 2)" if spec.word == "chunks" else f"echo.starmap({pairs!r})"
+
+    def lines_of_case(self) -> None:
+        """Loops and conditions say it too."""
+        self.lines = [
+            re.sub(
+                r"echo\.(si?)\((item|'flag'|'more')\)", rf"echo.\1(\2, case='{self.name}')", line
+            )
+            for line in self.lines
+        ]
+
+    def text(self, canvas: object) -> str:
+        made = self.part(canvas)
+        self.lines_of_case()
+        made = re.sub(r"echo\.s\(item\)", f"echo.s(item, case='{self.name}')", made)
+        body = "\n".join(f"    {line}" for line in [*self.lines, f"return {made}"])
+        return f"def {self.name}(items, flag):\n{body}\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A builder with what it is called with; ``reversed_`` if Celery reverses a group in it."""
+
+    name: str
+    text: str
+    given: dict[str, Any]
+    reversed_: bool
+
+
+def _made(count: int, number: int) -> list[tuple[object, tuple[int, ...]]]:
+    made: list[tuple[object, tuple[int, ...]]] = []
+    # The strategy is deep, and Hypothesis minds its own repr of it.
+    warnings.simplefilter("ignore", HypothesisWarning)
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
+    )
+    @given(st.one_of(specs.shallow.map(lambda e: e.canvas), specs.canvases), choices)
+    def collect(canvas: object, chosen: tuple[int, ...]) -> None:
+        several = sum(isinstance(part, specs.Call) for part in parts_of(canvas)) > 1
+        if (
+            several
+            and writable(canvas)
+            and not _chunks_within(canvas)
+            and not _hides_failures(canvas)
+            and _calls(canvas) <= {*TASKS}
+        ):
+            made.append((canvas, chosen))
+
+    collect()
+    return made
+
+
+def _calls(canvas: object) -> set[str]:
+    return {part.task for part in parts_of(canvas) if isinstance(part, specs.Call)}
+
+
+def _chunks_within(canvas: object) -> bool:
+    """Whether chunks stand in another canvas.
+
+    There Celery returns the ids of the group that the chunks have become, and fails with
+    EncodeError when a task follows; a port gives the parts' results (docs/port.md).
+    """
+    inner = (part for part in parts_of(canvas) if part is not canvas)
+    return any(isinstance(part, specs.Items) and part.word == "chunks" for part in inner)
+
+
+def _hides_failures(canvas: object) -> bool:
+    """Whether a chord's body is an empty group: Celery's caller gets [] if its header fails."""
+    bodies = [part.body for part in parts_of(canvas) if isinstance(part, specs.Chorded)]
+    return any(isinstance(body, specs.Many) and not body.parts for body in bodies)
+
+
+def _is_group(part: object) -> bool:
+    many = isinstance(part, specs.Many) and part.word == "group"
+    return many or (isinstance(part, specs.Items) and part.word == "chunks")
+
+
+def _nests(canvas: object) -> bool:
+    """Whether a group stands in a group or a header, which Celery reverses."""
+    for part in parts_of(canvas):
+        members = part.header if isinstance(part, specs.Chorded) else ()
+        if _is_group(part) and isinstance(part, specs.Many):
+            members = part.parts
+        if any(map(_is_group, members)):
+            return True
+    return False
+
+
+def written(path: Path, count: int, number: int) -> list[Case]:
+    """The package ``made`` with so many builders in it that are translated."""
+    Folder.of_example("made", path)
+    # One in six to sixteen of the canvases that are drawn can be written as a builder.
+    made = _made(20 * count, number)[: count + count // 2]
+    texts = [Marked(f"made_up_{n}", one[1]).text(one[0]) for n, one in enumerate(made)]
+    (path / "made/builders.py").write_text(f"{HEAD}\n\n" + "\n\n".join(texts))
+    project = open_project(path)
+    cases: list[Case] = []
+    for n, (canvas, _) in enumerate(made):
+        name = f"made_up_{n}"
+        plan = read_plan(project, [f"made.builders:{name}"])
+        if any(note.code.startswith(("PORT2", "PORT3")) for note in plan.notes):
+            continue
+        try:
+            program = lower.program(plan, Parts(project, plan).needs(), frozenset())
+            differences, notes = check(plan, program, project.tasks_by_name, {name: SAMPLES}, {})
+        except (lower.MisfitError, OffcanvasError):
+            continue
+        # A group that may have one member is told of, and its result is another one (PORT124).
+        if differences or any(note.code == "PORT124" for note in notes):
+            continue
+        given = SAMPLES[n % len(SAMPLES)]
+        cases.append(Case(name, texts[n], given, _nests(canvas)))
+        if len(cases) == count:
+            break
+    if len(cases) < count:
+        raise AssertionError(f"{len(cases)} builders where {count} were asked for")
+    text = "\n\n".join(case.text for case in cases)
+    (path / "made/builders.py").write_text(f"{HEAD}\n\n{text}")
+    return cases
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a case ended on an engine, and the calls of its tasks."""
+
+    end: list[Any]
+    calls: list[str]
+
+
+def differences(path: Path, count: int, number: int, engines: Sequence[str]) -> list[str]:
+    """Run so many cases on Celery and on the engines; in words, where they differ."""
+    sys.path.insert(0, str(path))
+    try:
+        cases = written(path, count, number)
+    finally:
+        sys.path.remove(str(path))
+        for name in [n for n in sys.modules if n.partition(".")[0] == "made"]:
+            del sys.modules[name]
+    folder = Folder(path)
+    samples = [word for one in SAMPLES for word in ("--sample", json.dumps(one))]
+    for engine in engines:
+        targets = [f"made.builders:{case.name}" for case in cases]
+        done = folder.port(*targets, "--to", engine, *samples)
+        if done.code == 2:
+            raise AssertionError(done.err)
+    (path / "cases.json").write_text(json.dumps([[one.name, one.given] for one in cases]))
+    seen = _run(folder, ("celery", *engines))
+    told: list[str] = []
+    for case in cases:
+        wanted = seen["celery"][case.name]
+        for engine in engines:
+            found = seen[engine][case.name]
+            if _plain(found, case) != _plain(wanted, case):
+                told.append(f"{case.text}\ncelery: {wanted}\n{engine}: {found}\n")
+    return told
+
+
+def _plain(seen: Seen, case: Case) -> object:
+    """What is compared; of what Celery reverses, the order is left out."""
+    if not case.reversed_:
+        return seen
+    return [_sorted(seen.end), sorted(json.dumps(_sorted(json.loads(c))) for c in seen.calls)]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return sorted((_sorted(one) for one in value), key=json.dumps)
+    return value
+
+
+def _run(folder: Folder, engines: Sequence[str]) -> dict[str, dict[str, Seen]]:
+    starters = {"celery": redis, "temporal": temporal, "prefect": prefect}
+    scripts = {"celery": CELERY, "temporal": TEMPORAL, "prefect": PREFECT}
+    workers = {
+        "celery": ["-m", "celery", "-A", "made.tasks", "worker", "-c", "8", "-P", "threads"],
+        "temporal": ["-m", "made_temporal.worker"],
+    }
+    seen: dict[str, dict[str, Seen]] = {}
+    with ExitStack() as stack:
+        variables = {"PREFECT_HOME": str(folder.path / "home")}
+        for server in stack.enter_context(start_together(*(starters[e] for e in engines))):
+            variables |= server.environment
+        for engine in engines:
+            ledger = folder.path / f"{engine}.jsonl"
+            ledger.touch()
+            own = {**variables, "MADE_LEDGER": str(ledger)}
+            if engine in workers:
+                log = stack.enter_context((folder.path / f"{engine}.log").open("w"))
+                worker = subprocess.Popen(
+                    [sys.executable, *workers[engine]],
+                    cwd=folder.path, env={**os.environ, **own}, stdout=log, stderr=log,
+                )  # fmt: skip
+                stack.callback(worker.wait)
+                stack.callback(worker.terminate)
+            done = folder.run("-c", scripts[engine], "cases.json", **own)
+            if done.code:
+                raise AssertionError(f"{engine}: {done.err}")
+            ends = json.loads(done.out.splitlines()[-1])
+            calls = defaultdict(list)
+            for line in _settled(ledger):
+                calls[_CASE.findall(line)[0]].append(line)
+            seen[engine] = {name: Seen(end, sorted(calls[name])) for name, end in ends.items()}
+    return seen
+
+
+def _settled(ledger: Path) -> list[str]:
+    """The lines, once no more come: an errback may end after the caller has its error."""
+    before, since = -1, time.monotonic()
+    deadline = since + WITHIN
+    while time.monotonic() < deadline:
+        lines = ledger.read_text().splitlines()
+        if len(lines) != before:
+            before, since = len(lines), time.monotonic()
+        elif time.monotonic() - since > 2:
+            return lines
+        time.sleep(0.1)
+    raise TimeoutError(f"{ledger} does not come to rest")
+
+
+def main(count: int, engines: Sequence[str], first: int = 0) -> int:
+    """Run those from ``first`` to ``count`` in batches; the number of differences."""
+    found = 0
+    for number in range(first, count, BATCH):
+        with tempfile.TemporaryDirectory() as name:
+            told = differences(Path(name), min(BATCH, count - number), number, engines)
+        found += len(told)
+        said = [f"{min(count, number + BATCH)} builders, {found} differences", *told]
+        sys.stdout.write("\n".join(said) + "\n")
+        sys.stdout.flush()
+    return found
+
+
+if __name__ == "__main__":
+    chosen = sys.argv[2:] or ["temporal", "prefect"]
+    first, _, last = sys.argv[1].rpartition("-")
+    sys.exit(1 if main(int(last), chosen, int(first or 0)) else 0)

@@ -1,0 +1,25 @@
+"""Random builders, ported to Temporal and executed on a real server beside a real Celery worker.
+
+More of them, and on Prefect too: `make differential-port`.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.port import made_up
+
+pytestmark = pytest.mark.servers
+COUNT = 100
+
+
+def test_ledgers_and_ends_are_those_of_celery(tmp_path: Path) -> None:
+    assert made_up.differences(tmp_path, COUNT, 0, ["temporal"]) == []
+
+
+def test_members_of_a_reversed_group_are_compared_as_they_are() -> None:
+    """Values are compared without the order of their keys, also where they are sorted."""
+    case = made_up.Case("made_up_1", "", {}, reversed_=True)
+    ends = [[{"a": 1, "b": 2}, {"b": 3}], [{"b": 3}, {"b": 2, "a": 1}], [{"b": 3}, {"a": 1}]]
+    first, same, other = (made_up._plain(made_up.Seen(["value", e], []), case) for e in ends)
+    assert first == same != other

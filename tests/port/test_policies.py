@@ -1,0 +1,235 @@
+"""Limits and attempts: what Celery was told, in Temporal's words, or a refusal."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.port.project import Folder
+
+HEAD = """
+from celery import Celery, chain
+
+app = Celery("stall", broker="memory://")
+LIMIT = 30
+
+class Busy(Exception):
+    pass
+
+@app.task
+def last(x: int) -> int:
+    return x
+
+def both(x: int):
+    return chain(one.s(x), last.s())
+"""
+
+
+def _port(folder: Path, task: str) -> tuple[int, str, str, str]:
+    """The exit code, the policy of the task in one line, the activity, and what was said."""
+    user = Folder(folder)
+    user.write("stall.py", f"{HEAD}\n\n{task}")
+    ended = user.port("stall:both", "--to", "temporal", "--out", "out")
+    if ended.code == 2:
+        return ended.code, "", "", ended.err
+    policies = " ".join((folder / "out/policies.py").read_text().split())
+    found = re.search(r"\bONE = ActivityConfig\((.*?)\)(?= #| [A-Z]+ =|$)", policies)
+    activities = (folder / "out/activities.py").read_text()
+    return ended.code, found[1] if found else "ONCE", activities, ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ("", "ONCE"),
+        # Without a reason to retry, max_retries alone retries nothing.
+        ("max_retries=5", "ONCE"),
+        ("autoretry_for=(Busy,), max_retries=5", "maximum_attempts=6"),
+        ("autoretry_for=(Busy,)", "maximum_attempts=4"),
+        ("autoretry_for=(Busy,)", "initial_interval=timedelta(seconds=180)"),
+        ("autoretry_for=(Busy,)", "backoff_coefficient=1"),
+        ("autoretry_for=(Busy,), retry_kwargs={'max_retries': 7}", "maximum_attempts=8"),
+        ("autoretry_for=(Busy,), default_retry_delay=5", "initial_interval=timedelta(seconds=5)"),
+        ("autoretry_for=(Busy,), retry_backoff=True", "initial_interval=timedelta(seconds=1)"),
+        (
+            "autoretry_for=(Busy,), retry_backoff=10, retry_backoff_max=60, max_retries=9",
+            "maximum_interval=timedelta(seconds=60)",
+        ),
+        # The step's process ends after 30; the server's limit is for a worker that is lost.
+        ("time_limit=LIMIT", "start_to_close_timeout=timedelta(seconds=60)"),
+        ("acks_late=True", "heartbeat_timeout=timedelta(seconds=30)"),
+        ("expires=60", "schedule_to_start_timeout=timedelta(seconds=60)"),
+        ("queue='big'", "task_queue="),
+    ],
+)
+def test_options_of_the_decorator(tmp_path: Path, options: str, wanted: str) -> None:
+    task = f"@app.task({options})\ndef one(x: int) -> int:\n    return x\n"
+    code, policy, _, said = _port(tmp_path, task)
+    assert code == 1, said
+    assert wanted in policy
+
+
+def test_no_limit_of_retries_is_no_limit(tmp_path: Path) -> None:
+    options = "autoretry_for=(Busy,), max_retries=None"
+    task = f"@app.task({options})\ndef one(x: int) -> int:\n    return x\n"
+    code, policy, activities, said = _port(tmp_path, task)
+    assert code == 1
+    assert "maximum_attempts" not in policy
+    assert "PORT118" in said
+    assert "@retried_on(work.Busy)" in activities
+
+
+@pytest.mark.parametrize(
+    "options", ["**OPTIONS", "max_retries=settings.N, autoretry_for=(Busy,)", "time_limit=later()"]
+)
+def test_options_that_cannot_be_read_are_refused(tmp_path: Path, options: str) -> None:
+    task = f"@app.task({options})\ndef one(x: int) -> int:\n    return x\n"
+    code, _, _, said = _port(tmp_path, task)
+    assert code == 2
+    assert "PORT304" in said
+    assert "-A" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_retry_by_hand_keeps_what_its_handler_does(tmp_path: Path) -> None:
+    task = """
+@app.task(bind=True, max_retries=2)
+def one(self, x: int) -> int:
+    try:
+        return 1 // x
+    except ZeroDivisionError as error:
+        print("at every attempt")  # kept
+        raise self.retry(exc=error, countdown=3)
+"""
+    code, policy, activities, said = _port(tmp_path, task)
+    assert code == 1, said
+    assert "maximum_attempts=3" in policy
+    assert "initial_interval=timedelta(seconds=3), backoff_coefficient=1" in policy
+    assert "@retried_on(ZeroDivisionError)" in activities
+    work = (tmp_path / "work.py").read_text()
+    assert 'print("at every attempt")  # kept\n        raise\n' in work
+    celery = (tmp_path / "stall.py").read_text()
+    assert "return work.one(x)" in celery
+    assert "raise self.retry(exc=error, countdown=3)" in celery
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("    raise self.retry(args=(x + 1,))", "PORT211"),
+        ("    return self.backend.get(x)", "PORT212"),
+        ("    last.apply_async((x,), countdown=3)\n    return x", "PORT213"),
+        ("    return app.conf.broker_url", "PORT218"),
+    ],
+)
+def test_a_body_that_cannot_move_is_code_that_raises(tmp_path: Path, body: str, code: str) -> None:
+    task = f"@app.task(bind=True)\ndef one(self, x: int) -> int:\n{body}\n"
+    exit_code, _, activities, said = _port(tmp_path, task)
+    assert exit_code == 1
+    assert f"{code} todo" in said
+    assert f"# TODO({code})" in activities
+    assert "raise ApplicationError(" in activities
+    assert body in (tmp_path / "stall.py").read_text()
+
+
+OWN = """
+@app.task(bind=True, autoretry_for=(KeyError,), retry_backoff=2, max_retries=5)
+def one(self, x: int) -> int:
+    try:
+        check(self, x)
+    except Busy as error:
+        raise self.retry(exc=error, countdown=int(str(error)), max_retries=2)
+    return x
+
+def check(task, x: int) -> None:
+    if x < 0:
+        task.request.chain = None
+    if x > 9:
+        raise task.retry()
+"""
+
+
+@pytest.mark.parametrize("engine", ["temporal", "prefect"])
+def test_several_ways_to_ask_for_another_attempt(tmp_path: Path, engine: str) -> None:
+    user = Folder(tmp_path)
+    user.write("stall.py", f"{HEAD}\n\n{OWN}")
+    ended = user.port("stall:both", "--to", engine, "--out", "out")
+    assert ended.code == 1
+    assert "todo" not in ended.out
+    steps = (tmp_path / f"out/{'activities' if engine == 'temporal' else 'tasks'}.py").read_text()
+    asked = "@asked_again(work.TryAgainLater, limit=5, wait=180, on=(KeyError,)"
+    assert asked in " ".join(steps.split()).replace("( ", "(")
+    work = (tmp_path / "work.py").read_text()
+    assert "raise attempt.again(error, after=int(str(error)), limit=2)" in work
+    assert "check(attempt, x)" in work
+    assert "attempt.ends_chain = True" in work
+    celery = (tmp_path / "stall.py").read_text()
+    assert "exc=again.error, countdown=again.after, max_retries=again.limit" in celery
+    tried = """
+import work
+seen = []
+for retries, x in [(0, 1), (2, 10), (5, 10), (0, -1)]:
+    attempt = work.Attempt(retries, 5)
+    try:
+        work.one(x, attempt=attempt)
+        seen.append(attempt.ends_chain)
+    except Exception as error:
+        seen.append((type(error).__name__, getattr(error, "after", None)))
+print(seen)
+"""
+    ran = user.run("-c", tried)
+    assert ran.out.strip() == str(
+        [False, ("TryAgainLater", None), ("MaxRetriesExceeded", None), True]
+    )
+    again = user.port("stall:both", "--to", engine, "--out", "out")
+    assert again.code == 1, again.err
+    assert (tmp_path / "work.py").read_text() == work
+
+
+def test_what_a_body_sends_is_handed_in(tmp_path: Path) -> None:
+    task = """
+@app.task
+def one(x: int) -> int:
+    last.delay(x)
+    tell(x)
+    return x
+
+def tell(x: int) -> None:
+    chain(last.si(x), last.s()).apply_async()
+"""
+    code, _, activities, said = _port(tmp_path, task)
+    assert code == 1
+    assert "todo" not in said
+    assert "send_last=sends.send_last, send_tell=sends.send_tell" in activities
+    work = (tmp_path / "work.py").read_text()
+    assert "send_last(x)" in work
+    assert "tell(x, send_tell=send_tell)" in work
+    tried = """
+import work
+sent = []
+told = lambda what: lambda x: sent.append((what, x))
+work.one(3, send_last=told("last"), send_tell=told("tell"))
+print(sent)
+"""
+    assert Folder(tmp_path).run("-c", tried).out.strip() == "[('last', 3), ('tell', 3)]"
+
+
+@pytest.mark.parametrize("engine", ["temporal", pytest.param("prefect", marks=pytest.mark.long)])
+@pytest.mark.parametrize("by", [-1, 1])
+def test_an_attempt_too_many_or_too_few_fails_an_emitted_test(
+    tmp_path: Path, engine: str, by: int
+) -> None:
+    user = Folder(tmp_path)
+    task = (
+        "@app.task(autoretry_for=(Busy,), max_retries=5)\ndef one(x: int) -> int:\n    return x\n"
+    )
+    user.write("stall.py", f"{HEAD}\n\n{task}")
+    assert user.port("stall:both", "--to", engine, "--out", "out").code == 1
+    tests = ("-m", "pytest", "-q", "-p", "no:offcanvas", "out/tests/test_attempts.py")
+    assert user.run(*tests).code == 0
+    file = tmp_path / ("out/policies.py" if engine == "temporal" else "out/tasks.py")
+    word, number = ("maximum_attempts", 6) if engine == "temporal" else ("retries", 5)
+    before = file.read_text()
+    file.write_text(before.replace(f"{word}={number}", f"{word}={number + by}"))
+    assert file.read_text() != before
+    assert user.run(*tests).code == 1
