@@ -7,7 +7,7 @@ task is revoked looks for any of them. So a revoke by headers goes the way of a 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ def names_of(call: TaskCall) -> list[str]:
     stamped = options.get("stamped_headers") or ()
     stamps = [_id(name, one) for name in stamped for one in _values(options.get(name))]
     return [call.task_id, *stamps]
+
+
+def only_stamped(call: TaskCall, revoked: Container[str]) -> bool:
+    """Of a task that is revoked: whether it is by its stamps alone, and not by its id."""
+    return call.task_id not in revoked
 
 
 def _values(value: Any) -> list[Any]:

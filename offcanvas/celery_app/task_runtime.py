@@ -166,17 +166,19 @@ def _trace(error: BaseException) -> str:
     return "".join(format_exception(error))
 
 
-def revoke(app: Celery, call: TaskCall, reason: str) -> TaskOutcome:
+def revoke(app: Celery, call: TaskCall, reason: str, *, stamped: bool = False) -> TaskOutcome:
     """Revoke a task: store its state, send the signal, fire no errback.
 
-    ``reason`` is "revoked" before the task has begun, "terminated" when it was ended.
+    ``reason`` is "revoked" before the task has begun, "terminated" when it was ended; ``stamped``:
+    by its stamps alone, and not by its id.
     """
     signature = from_wire(call.signature, app)
     task = app.tasks.get(signature["task"])
     if task is None:
         return run_task(app, call)
     sink = Sink(app, call, strict=False)
-    return _revoked(app, task, call, _request(app, task, call, signature, sink), reason)
+    request = _request(app, task, call, signature, sink)
+    return _revoked(app, task, call, request, reason, by_id=reason == "revoked" and not stamped)
 
 
 def exited(status: int) -> str:
@@ -396,10 +398,12 @@ def _expired(expires_at: str | None) -> bool:
 
 
 def _revoked(
-    app: Celery, task: Any, call: TaskCall, request: dict[str, Any], reason: str
-) -> TaskOutcome:
-    # celery.worker.request.Request.maybe_expire and revoked
-    stored = stores_errors(task, call) if reason == "expired" else not task.ignore_result
+    app: Celery, task: Any, call: TaskCall, request: dict[str, Any], reason: str,
+    *, by_id: bool = False,
+) -> TaskOutcome:  # fmt: skip
+    # celery.worker.request.Request._announce_revoked. Of an id celery.worker.control.revoke has
+    # stored it before, whatever the task ignores: it knows no more of it than the id.
+    stored = by_id or stores_errors(task, call)
     with quiet(task.backend):
         task.backend.mark_as_revoked(
             call.task_id, reason, request=Context(request), store_result=stored

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import chain, chord, group
@@ -40,9 +41,11 @@ from tests.engines.odd import (
     plus,
     replaced_by_bill,
     replaced_by_bills,
+    revokes_now,
     same,
     shown,
     silent,
+    silent_but_for_errors,
     stamps,
     told,
     waits_for_another,
@@ -70,6 +73,16 @@ def _stamped(canvas):
     return canvas
 
 
+def _revoked_by_id(task):
+    name = str(uuid4())
+    return chain(revokes_now.si([name]), task.set(task_id=name))
+
+
+def _revoked_by_stamp(task):
+    task.stamp(batch=str(uuid4()))
+    return chain(revokes_now.si(headers={"batch": task.options["batch"]}), task)
+
+
 def _linked(canvas, path):
     return canvas.set(link=[noted.s(path=path), noted.s(path=path)])
 
@@ -95,6 +108,7 @@ AGAIN = (
     *("after_return SUCCESS", "task_success again", "task_postrun SUCCESS"),
 )
 REVOKED = "TaskRevokedError('expired')"
+STOPPED = "TaskRevokedError('revoked')"
 WAITS = "RuntimeError('Never call result.get() within a task!"
 NO_CHORD = "ValueError('Current task is not member of any chord')"
 PRICED = {"price": 4, "name": "thing"}
@@ -303,6 +317,25 @@ CASES = {
     ),
     (Feature.HANG_IGNORE, ALONE): Case(lambda _: ignored.s(), PENDING),
     (Feature.HANG_IGNORE, INSIDE): Case(lambda _: chain(ignored.s(), add.si(1)), PENDING),
+    # By its id a task is stored as revoked whatever it ignores, by a stamp as its errors are.
+    (Feature.TASK_REVOKE, INSIDE, "by id, what ignores its result"): Case(
+        lambda _: _revoked_by_id(silent.si(1)), STOPPED
+    ),
+    (Feature.TASK_REVOKE, INSIDE, "by id, what ignores it as an option"): Case(
+        lambda _: _revoked_by_id(plus.si(1).set(ignore_result=True)), STOPPED
+    ),
+    (Feature.REVOKE_BY_STAMP, INSIDE, "what ignores its result"): Case(
+        lambda _: _revoked_by_stamp(silent.si(1)), PENDING
+    ),
+    (Feature.REVOKE_BY_STAMP, INSIDE, "what ignores it as an option"): Case(
+        lambda _: _revoked_by_stamp(plus.si(1).set(ignore_result=True)), PENDING
+    ),
+    (Feature.REVOKE_BY_STAMP, INSIDE, "what ignores all but errors"): Case(
+        lambda _: _revoked_by_stamp(silent_but_for_errors.si(1)), STOPPED
+    ),
+    (Feature.REVOKE_BY_STAMP, INSIDE, "what does not ignore it this time"): Case(
+        lambda _: _revoked_by_stamp(silent.si(1).set(ignore_result=False)), STOPPED
+    ),
     # What Celery documents; a canvas each.
     (Feature.DEVIATION_NESTED_GROUP_ORDER, INSIDE): Case(
         lambda _: chord([add.s(1), group(add.s(2), add.s(3)), add.s(4)], listed.s()), [2, 3, 4, 5]

@@ -329,6 +329,16 @@ def upside_down():
     return 1
 
 
+@app.task
+def revokes_now(ids=(), headers=None):
+    """Until a worker says that it has heard it."""
+    heard = {"reply": True, "limit": 1, "timeout": 30}
+    if ids:
+        app.control.revoke(ids, **heard)
+    if headers:
+        app.control.revoke_by_stamped_headers(headers, **heard)
+
+
 @app.task(bind=True)
 def revokes_stamped(self, headers):
     app.control.revoke_by_stamped_headers(headers)

@@ -144,6 +144,24 @@ def test_expired_and_revoked_tasks_do_not_run():
     assert revoke(app, unknown, "revoked").error["exc_type"] == "NotRegistered"
 
 
+@pytest.mark.parametrize(
+    ("reason", "stamped", "given", "stored"),
+    [
+        ("revoked", False, {}, True),
+        ("revoked", False, {"ignore_result": True}, True),
+        ("revoked", True, {"ignore_result": True}, False),
+        ("terminated", False, {}, True),
+        ("terminated", False, {"ignore_result": True}, False),
+    ],
+)
+def test_what_ignores_its_result_and_is_revoked_is_stored_as_by_a_worker(
+    reason, stamped, given, stored
+):
+    outcome = revoke(app, call(add.s(1).set(**given)), reason, stamped=stamped)
+    assert outcome.unstored is not stored
+    assert app.AsyncResult("t1").state == ("REVOKED" if stored else "PENDING")
+
+
 def test_a_failed_header_names_its_culprit_to_the_body():
     body = total.s().set(task_id="b1", link_error=[new_errback.s()])
     outcome = fail_chord(

@@ -24,7 +24,7 @@ from celery.exceptions import WorkerLostError
 
 from offcanvas.canvas.calls import Branch, ChordFailure, End, ErrorWire, TaskCall, TaskOutcome
 from offcanvas.canvas.nodes import Value
-from offcanvas.canvas.stamps import names_of
+from offcanvas.canvas.stamps import names_of, only_stamped
 from offcanvas.celery_app import task_runtime
 from offcanvas.celery_app.freezing import Prepared
 from offcanvas.celery_app.memory_backend import memory_backend
@@ -99,7 +99,8 @@ class MemoryDriver:
         if wait:
             await Sleep(wait)
         if not self._revoked.isdisjoint(names_of(call)):
-            return task_runtime.revoke(self.app, call, "revoked")
+            stamped = only_stamped(call, self._revoked)
+            return task_runtime.revoke(self.app, call, "revoked", stamped=stamped)
         try:
             with _interrupts() as interrupted:
                 outcome = task_runtime.run_task(self.app, call, strict=self.strict)

@@ -21,7 +21,7 @@ from offcanvas import metrics
 from offcanvas.canvas.calls import Branch, ChordFailure, End, ErrorWire, TaskCall, TaskOutcome
 from offcanvas.canvas.nodes import Value
 from offcanvas.canvas.planner import result_id
-from offcanvas.canvas.stamps import names_of
+from offcanvas.canvas.stamps import names_of, only_stamped
 from offcanvas.celery_app.importable import importable, task_modules
 from offcanvas.celery_app.storable import count_if_not_storable
 from offcanvas.engines.processes import process
@@ -173,7 +173,8 @@ class PoolDriver:
         if wait:
             await asyncio.sleep(wait)
         if not target.revoked.isdisjoint(names_of(call)):
-            return await self._do(process.revoke_task, raw)
+            stamped = only_stamped(call, target.revoked)
+            return await self._do(process.revoke_task, {**raw, "stamped": stamped})
         running = asyncio.create_task(self._attempt(call, raw))
         entry = target.at_work[call.task_id] = (set(names_of(call)), running)
         try:

@@ -34,7 +34,7 @@ from offcanvas.canvas.calls import (
     TaskOutcome,
 )
 from offcanvas.canvas.nodes import Value
-from offcanvas.canvas.stamps import names_of
+from offcanvas.canvas.stamps import names_of, only_stamped
 from offcanvas.engines.batches import TARGET, Batches, Ran, has_siblings, with_siblings
 from offcanvas.engines.prefect.fence import OutOfDateError
 from offcanvas.engines.prefect.job import Job
@@ -178,7 +178,8 @@ class PrefectDriver:
     async def _attempt(self, call: TaskCall) -> TaskOutcome:
         raw = self._entry(call)
         if self._is_revoked(call):
-            return await self._work.revoke_task(call, raw, terminated=False)
+            stamped = not self._all_revoked and only_stamped(call, self.revoked)
+            return await self._work.revoke_task(call, {**raw, "stamped": stamped})
         task = asyncio.create_task(self._run(call, raw))
         self._running[task] = frozenset(names_of(call))
         try:
@@ -190,7 +191,7 @@ class PrefectDriver:
                 with suppress(asyncio.CancelledError):
                     await task
                 raise
-            return await self._work.revoke_task(call, raw, terminated=True)
+            return await self._work.revoke_task(call, {**raw, "terminated": True})
         finally:
             del self._running[task]
             self._terminated.discard(task)

@@ -86,12 +86,9 @@ class Work:
             engine="prefect",
         )
 
-    async def revoke_task(
-        self, call: TaskCall, raw: Mapping[str, Any], *, terminated: bool
-    ) -> TaskOutcome:
-        """Store that the task was revoked."""
-        given = {**raw, "call": call.to_json(), "terminated": terminated}
-        return await self._do(process.revoke_task, given)
+    async def revoke_task(self, call: TaskCall, raw: Mapping[str, Any]) -> TaskOutcome:
+        """Store that the task was revoked (``process.revoke_task``)."""
+        return await self._do(process.revoke_task, {**raw, "call": call.to_json()})
 
     async def fail_chord(self, failure: ChordFailure, raw: Mapping[str, Any]) -> TaskOutcome:
         """See ``task_runtime.fail_chord``."""

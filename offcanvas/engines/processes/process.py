@@ -310,7 +310,8 @@ def revoke_task(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The task was revoked before it ran, or killed while it did."""
     app, call = open_call(raw)
     reason = "terminated" if raw.get("terminated") else "revoked"
-    return task_runtime.revoke(app, _readable(app, call), reason).to_json()
+    stamped = bool(raw.get("stamped"))
+    return task_runtime.revoke(app, _readable(app, call), reason, stamped=stamped).to_json()
 
 
 def revoke_noted(raw: Mapping[str, Any]) -> bool:

@@ -41,7 +41,7 @@ from offcanvas.canvas.calls import (
 )
 from offcanvas.canvas.nodes import Chain, Node, Value
 from offcanvas.canvas.planner import result_id
-from offcanvas.canvas.stamps import names_of
+from offcanvas.canvas.stamps import names_of, only_stamped
 from offcanvas.engines.batches import TARGET, Batches, Ran, has_siblings, with_siblings
 from offcanvas.engines.slices import sliced
 from offcanvas.engines.temporal.failures import detail_of
@@ -193,7 +193,7 @@ class TemporalDriver:
             await self.sleep(outcome.delay)
             async with self._slots:
                 if self._is_revoked(call):
-                    return await self._outcome(REVOKE_TASK, self._input(call), **self._storing)
+                    return await self._store_revoked(call)
                 outcome = await self._run(call, in_time=True)
         if outcome.state == REPLACED:
             self._replaced[call.task_id] += 1
@@ -203,8 +203,14 @@ class TemporalDriver:
         """In an activity of its own. ``told``: it has run, and is asked what it came to."""
         async with self._slots:
             if self._is_revoked(call) and not told:
-                return await self._outcome(REVOKE_TASK, self._input(call), **self._storing)
+                return await self._store_revoked(call)
             return await self._run(call, told=told)
+
+    async def _store_revoked(self, call: TaskCall) -> TaskOutcome:
+        given = self._input(call)
+        if only_stamped(call, self.revoked):
+            given["stamped"] = True
+        return await self._outcome(REVOKE_TASK, given, **self._storing)
 
     def _is_revoked(self, call: TaskCall) -> bool:
         return not self.revoked.keys().isdisjoint(names_of(call))
