@@ -121,6 +121,12 @@ class Rerouting:
             )
         return bool(known)
 
+    def runs(self, name: str) -> bool:
+        """Whether no Celery worker runs tasks of this name: see ``seam.Route``."""
+        if not self._opened:
+            return False
+        return name in self.only if self.only else self.unknown or name in self.app.tasks
+
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """See ``Target.revoke``."""
         self.target.revoke(ids, terminate=terminate)

@@ -85,6 +85,11 @@ class _Caught:
             return False
         return bool(options.get("task_id") == self.task_id != self._call[3]["task_id"])
 
+    def runs(self, name: str) -> bool:
+        """As outside."""
+        runs = getattr(self.outer, "runs", None)
+        return runs is not None and bool(runs(name))
+
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """As outside."""
         if self.outer is not None:
@@ -120,6 +125,10 @@ class _Beside:
         if prepared.plan is not None:
             self._plans.append(prepared.plan)
         return prepared.result
+
+    def runs(self, name: str) -> bool:
+        """Those of the app: the canvas is not Celery's."""
+        return name in self.app.tasks
 
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """Nothing has begun, and nobody can be told."""

@@ -2,7 +2,8 @@
 
 ``apply_async`` of tasks, chains, groups, chords, maps and chunks, ``send_task``, what
 ``self.replace`` does last, and ``app.control.revoke`` look for a route for their app first, and
-fall back to Celery; so does beat before it connects to the broker. Only the outermost call is
+fall back to Celery; so does beat before it connects to the broker, and ``app.control.rate_limit``
+and ``time_limit`` before they tell Celery's workers. Only the outermost call is
 seen, because nothing of Celery's own sending is reached. Catching published messages instead would
 lose the canvas: a chain is already cut up by then.
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Protocol
 
 from celery import Celery, beat, canvas
@@ -26,6 +27,7 @@ from celery.exceptions import Ignore
 from celery.local import Proxy
 
 from offcanvas.canvas.stamps import ids_of
+from offcanvas.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +38,8 @@ class Route(Protocol):
 
     A route with a true ``roots_only`` is not asked inside of tasks that a Celery worker runs: what
     they send follows them. One with a method ``leaves(name)`` is asked by it first whether calls of
-    a task are left to Celery, which costs less than to make a signature that it then declines.
+    a task are left to Celery, which costs less than to make a signature that it then declines. One
+    with a method ``runs(name)`` says by it which tasks no Celery worker runs.
     """
 
     def submit(
@@ -117,6 +120,8 @@ def install() -> None:
         _patch(cls, "apply_async", _canvas_apply_async)
     _patch(Control, "revoke", _revoke)
     _patch(Control, "revoke_by_stamped_headers", _revoke_by_stamped_headers)
+    for command in ("rate_limit", "time_limit"):
+        _patch(Control, command, partial(_changes_limits, command))
     beat.Scheduler.producer = _BeatProducer(beat.Scheduler.producer)  # type: ignore[assignment]  # a property as before
 
 
@@ -275,6 +280,21 @@ def _revoke_by_stamped_headers(original: Any) -> Any:
         return _answer(options, f"headers {headers} flagged as revoked{also}")
 
     return revoke_by_stamped_headers
+
+
+def _changes_limits(command: str, original: Any) -> Any:
+    # A broadcast to Celery's workers: others would never hear of it.
+    def change(self: Any, task_name: str, *limits: Any, **options: Any) -> Any:
+        route = route_for(self.app)
+        runs = getattr(route, "runs", None)
+        if runs is None or not runs(task_name):
+            return original(self, task_name, *limits, **options)
+        raise UsageError(
+            f"app.control.{command}({task_name!r}) reaches no worker but Celery's: set {command} "
+            "of the task, for example in task_annotations, and start the workers again"
+        )
+
+    return change
 
 
 def _answer(options: Mapping[str, Any], said: str) -> Any:

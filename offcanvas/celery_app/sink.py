@@ -258,6 +258,10 @@ class Sink:
         all_steps = self.rest or tuple({"step": number} for number in range(len(self.chain)))
         self.rest = (step, *all_steps[1:])
 
+    def runs(self, name: str) -> bool:
+        """Whether no Celery worker runs tasks of this name: see ``seam.Route``."""
+        return name in self.app.tasks
+
     def revoke(self, ids: Sequence[str], *, terminate: bool) -> None:
         """Note what a task revokes; it is told when the task has ended.
 

@@ -72,6 +72,7 @@ class Feature(StrEnum):
     )
     TASK_ROUTES = ("task-routes", "task_routes: names, patterns and functions")
     RATE_LIMIT = ("rate-limit", "rate_limit of tasks")
+    CONTROL_LIMITS = ("control-limits", "app.control.rate_limit and app.control.time_limit")
     PYDANTIC_MODELS = ("pydantic-models", "models as arguments of pydantic tasks")
     OTHER_SERVICES = ("other-services", "tasks that the app does not know")
     HOOKS_AND_SIGNALS = ("hooks-and-signals", "hooks of custom bases, signals of tasks")

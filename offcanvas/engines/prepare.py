@@ -15,7 +15,9 @@ from offcanvas.celery_app.asking import sent
 from offcanvas.celery_app.carried import other_serializers, refused_value
 from offcanvas.celery_app.freezing import Prepared, freeze
 from offcanvas.celery_app.planning import Planned, Submission, plan
+from offcanvas.celery_app.rate_limits import require_rate_limits
 from offcanvas.celery_app.sendable import require_sendable
+from offcanvas.celery_app.strangers import strangers
 from offcanvas.engines.features import Feature
 from offcanvas.engines.support import Level, require
 from offcanvas.errors import (
@@ -55,6 +57,7 @@ def plan_for(
 
     Raises:
         UnsupportedCanvas: what the engine's table says it cannot do, all of it.
+        UsageError: a task has a rate_limit that says nothing.
     """
     node = lift(submission.signature) if node is None else node
     row = on.support[Feature.OTHER_SERIALIZERS]
@@ -63,6 +66,8 @@ def plan_for(
         if others:
             raise UnsupportedCanvas(on.name, others)
     require(on.name, node, on.support)
+    known, _ = strangers(submission.app, node)
+    require_rate_limits(submission.app, known)
     return plan(submission, node, allow_unregistered=allow_unregistered)
 
 

@@ -101,6 +101,10 @@ _WALKED = {
         "run sends the canvas begins with the task; to wait for that is refused; a revoke there "
         "is a warning"
     ),
+    Feature.CONTROL_LIMITS: unsupported(
+        "refused: workers that run hear nothing of it; set the limits of the task, for example in "
+        "task_annotations, and start them again"
+    ),
     Feature.OTHER_SERVICES: differs(
         "sent to the broker, as before; in a canvas with tasks of this app it is a warning, and "
         "the task fails with NotRegistered where the worker does not know it either; run and check "

@@ -34,6 +34,7 @@ from tests.engines.odd import (
     dropped,
     fails,
     limited,
+    limits,
     look,
     look_and_replace,
     look_and_retry,
@@ -317,6 +318,11 @@ class Meaning:
         before = time.time()
         begun = on_engine(group(rated.s() for _ in range(13))).get()
         assert max(begun) >= before + 2.9  # 240 a minute; two clocks
+
+    def test_a_task_that_changes_limits_is_told_that_it_cannot(self, on_engine):
+        for command in ("rate_limit", "time_limit"):
+            outcome = on_engine(chain(plus.s(1), limits.si(command)))
+            assert "reaches no worker but Celery's" in str(outcome.error)
 
     def test_a_moment_is_waited_for_alone_and_in_a_canvas(self, on_engine):
         moment = datetime.now(UTC) + timedelta(seconds=1)

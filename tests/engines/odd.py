@@ -330,6 +330,12 @@ def upside_down():
 
 
 @app.task
+def limits(command):
+    """Changes a limit of a task."""
+    getattr(app.control, command)(rated.name, 1)
+
+
+@app.task
 def revokes_now(ids=(), headers=None):
     """Until a worker says that it has heard it."""
     heard = {"reply": True, "limit": 1, "timeout": 30}

@@ -66,6 +66,7 @@ TESTS = {
     Feature.OWN_SENDING: (MEANING, "test_the_class_of_a_task_is_asked_how_it_is_sent"),
     Feature.TASK_ROUTES: (SENDING, "test_routes_of_every_form_name_the_queue"),
     Feature.RATE_LIMIT: (MEANING, "test_a_rate_limit_spreads_tasks_out"),
+    Feature.CONTROL_LIMITS: (MEANING, "test_a_task_that_changes_limits_is_told_that_it_cannot"),
     Feature.PYDANTIC_MODELS: (EXACT, "test_row"),
     Feature.OTHER_SERVICES: (
         "tests/engines/test_reroute.py",

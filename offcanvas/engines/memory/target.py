@@ -23,6 +23,7 @@ from offcanvas.canvas.nodes import Value
 from offcanvas.canvas.planner import result_id
 from offcanvas.canvas.stamps import names_of, only_stamped
 from offcanvas.celery_app.importable import importable, task_modules
+from offcanvas.celery_app.rate_limits import require_rate_limits
 from offcanvas.celery_app.storable import count_if_not_storable
 from offcanvas.engines.processes import process
 from offcanvas.engines.processes.attempt import attempt
@@ -43,6 +44,7 @@ class PoolTarget:
 
     Raises:
         BadTarget: no module has the app.
+        UsageError: a task has a rate_limit that says nothing.
         EngineError: a process cannot be started.
     """
 
@@ -51,6 +53,7 @@ class PoolTarget:
         self.app = app
         self.strict = strict
         self.revoked: set[str] = set()
+        require_rate_limits(app, app.tasks)
         self.rates = Rates(app)
         #: What runs, with the names by which it may be revoked, by the id of the task.
         self.at_work: dict[str, tuple[set[str], asyncio.Task[dict[str, Any]]]] = {}

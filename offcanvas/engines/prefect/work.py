@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from offcanvas.canvas.calls import ChordFailure, ErrorWire, TaskCall, TaskOutcome
 from offcanvas.celery_app.importable import load_app
 from offcanvas.celery_app.persistence import make_persistent
+from offcanvas.celery_app.rate_limits import require_rate_limits
 from offcanvas.celery_app.settings import change_settings
 from offcanvas.celery_app.shared_results import require_shared_results
 from offcanvas.engines.batches import Batch
@@ -113,11 +114,13 @@ def load(target: str, settings: Mapping[str, Any]) -> Celery:
     Raises:
         BadTarget: there is none.
         EngineUnavailable: it keeps no results that processes share.
+        UsageError: a task has a rate_limit that says nothing.
     """
     app = load_app(target)
     change_settings(app, settings)
     app.loader.import_default_modules()
     app.finalize()
+    require_rate_limits(app, app.tasks)
     require_shared_results(app)
     make_persistent(app.backend)  # jobs are read here
     return app

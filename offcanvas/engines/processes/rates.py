@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from celery.utils.time import rate
+from offcanvas.celery_app.rate_limits import per_second
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -32,16 +32,16 @@ class Rates:
 
     def reserve(self, call: TaskCall) -> float:
         """Take the next place for a task; seconds until it may begin, 0 without a limit."""
-        per_second = self._limit(call.name)
-        if not per_second:
+        limit = self._limit(call.name)
+        if not limit:
             return 0.0
         now = self._clock()
         begins = max(now, self._next.get(call.name, now))
-        self._next[call.name] = begins + 1.0 / per_second
+        self._next[call.name] = begins + 1.0 / limit
         return begins - now
 
     def _limit(self, name: str) -> float:
         task = self._app.tasks.get(name)
         if task is None or self._app.conf.worker_disable_rate_limits:
             return 0.0
-        return float(rate(task.rate_limit or "") or 0.0)
+        return per_second(task)

@@ -35,6 +35,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkerConfig
 
 from offcanvas.celery_app.importable import importable, task_modules
+from offcanvas.celery_app.rate_limits import require_rate_limits
 from offcanvas.engines.batches import Batch, batch_of
 from offcanvas.engines.processes.pool import process_pool
 from offcanvas.engines.temporal.activities import Activities
@@ -61,7 +62,7 @@ class CanvasPlugin(SimplePlugin):
 
     Raises:
         BadTarget: no module has the app.
-        UsageError: ``batch`` is none of these.
+        UsageError: ``batch`` is none of these, or a task has a rate_limit that says nothing.
     """
 
     def __init__(self, app: Celery, *, processes: int | None = None, batch: Batch = None) -> None:
@@ -71,6 +72,7 @@ class CanvasPlugin(SimplePlugin):
         self._activities = Activities(app, batch_of(batch))
         app.loader.import_default_modules()
         app.finalize()
+        require_rate_limits(app, app.tasks)
         super().__init__(
             "offcanvas.CanvasPlugin",
             workflows=[CanvasWorkflow],
