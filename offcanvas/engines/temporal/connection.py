@@ -117,11 +117,15 @@ def _rpc_refused(given: Mapping[str, Any], error: RPCError) -> str:
             "TEMPORAL_NAMESPACE, or create it: temporal operator namespace create"
         )
     if error.status in {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}:
-        return (
-            f"the Temporal server at {host} refuses the credentials ({error.message:.120}); "
-            "set TEMPORAL_API_KEY, or the certificates of TEMPORAL_TLS_*, and TEMPORAL_NAMESPACE"
-        )
+        return _unwelcome(host, error.message)
     return _refused(given, error.message)
+
+
+def _unwelcome(host: str, reason: str) -> str:
+    return (
+        f"the Temporal server at {host} refuses the credentials ({reason:.120}); "
+        "set TEMPORAL_API_KEY, or the certificates of TEMPORAL_TLS_*, and TEMPORAL_NAMESPACE"
+    )
 
 
 def _refused(given: Mapping[str, Any], reason: str) -> str:
@@ -132,6 +136,9 @@ def _refused(given: Mapping[str, Any], reason: str) -> str:
             f"the certificate of the Temporal server at {host} is not believed ({certificate[1]}): "
             "name who has signed it in TEMPORAL_TLS_SERVER_CA_CERT_PATH"
         )
+    if re.search(r"code: (Unauthenticated|PermissionDenied)", reason):
+        # Where already the first question is refused the core gives it in its own language's form.
+        return _unwelcome(host, "".join(re.findall(r'message: "([^"]+)"', reason)))
     inner = re.findall(r'(?:message|error): "([^"]+)"', reason)
     reason = [reason, *inner][-1]
     if "InvalidContentType" in reason:

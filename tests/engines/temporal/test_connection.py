@@ -19,6 +19,7 @@ from shared.errors import UsageError as ReferenceUsageError
 from shared.settings import settings
 from temporal_impl import connection
 from tests.engines.apart import add, app
+from tests.engines.refusing import refusing
 from tests.engines.tls import behind_tls
 
 NAMES = ("ADDRESS", "NAMESPACE", "API_KEY", "TLS", "PROFILE", "CONFIG_FILE")
@@ -127,10 +128,83 @@ def test_a_server_behind_tls(address, monkeypatch, tmp_path):
         assert asyncio.run(connection.connect()).namespace == "default"
         monkeypatch.setenv("TEMPORAL_ADDRESS", address)
         settings.cache_clear()
-        with pytest.raises(ReferenceUsageError, match="no Temporal server answers there") as told:
+        with pytest.raises(
+            ReferenceUsageError, match=r"there with TLS .*TEMPORAL_TLS=false"
+        ) as told:
             asyncio.run(connection.connect())
         assert "secret" not in str(told.value)
+        monkeypatch.delenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH")
+        monkeypatch.setenv("TEMPORAL_ADDRESS", f"localhost:{port}")
+        settings.cache_clear()
+        with pytest.raises(ReferenceUsageError, match=r"not believed \(UnknownIssuer\): name who"):
+            asyncio.run(connection.connect())
     settings.cache_clear()
+
+
+@pytest.fixture
+def fresh_settings():
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.parametrize("status", [16, 7])
+def test_credentials_that_are_refused_are_one_line_without_them(
+    monkeypatch, fresh_settings, status
+):
+    with refusing(status, "Request unauthorized.") as port:
+        for name, value in {
+            "ADDRESS": f"127.0.0.1:{port}",
+            "API_KEY": "hush",
+            "TLS": "false",
+        }.items():
+            monkeypatch.setenv(f"TEMPORAL_{name}", value)
+        for connecting, error in (
+            (connect, EngineUnavailable),
+            (connection.connect, ReferenceUsageError),
+        ):
+            with pytest.raises(error) as told:
+                asyncio.run(connecting())
+            said = str(told.value)
+            assert "refuses the credentials (Request unauthorized.); set TEMPORAL_API_KEY" in said
+            assert "hush" not in said
+            assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        (
+            {"CONFIG_FILE": "/none.toml"},
+            r"^TEMPORAL_CONFIG_FILE=/none.toml: there is no such file$",
+        ),
+        (
+            {"TLS_CLIENT_CERT_PATH": "/none"},
+            r"^Temporal's configuration .* cannot be used: File.*$",
+        ),
+    ],
+)
+def test_the_references_configuration_that_cannot_be_used_is_one_line(
+    monkeypatch, fresh_settings, environment, told
+):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    for name, value in environment.items():
+        monkeypatch.setenv(f"TEMPORAL_{name}", value)
+    with pytest.raises(ReferenceUsageError, match=told):
+        asyncio.run(connection.connect())
+
+
+@pytest.mark.servers
+def test_the_references_namespace_may_be_the_profiles(
+    address, profile, monkeypatch, fresh_settings
+):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+    profile('[profile.default]\nnamespace = "elsewhere"\n')
+    with pytest.raises(ReferenceUsageError, match=r"=elsewhere: the server at .* has no"):
+        asyncio.run(connection.connect())
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "default")
+    settings.cache_clear()
+    assert asyncio.run(connection.connect()).namespace == "default"
 
 
 class Reversed(PayloadCodec):
