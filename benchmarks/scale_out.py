@@ -2,13 +2,15 @@
 
     python -m benchmarks.scale_out
     python -m benchmarks.scale_out --on temporal --on celery --workers 1 --workers 2 --rounds 1
+    python -m benchmarks.scale_out --on prefect --on prefect-port --seconds 2 --members 320
 
-It is a chord of tasks that sleep 100 ms: on Celery, rerouted by the kit to Temporal and Prefect,
-and as the hand-written ports of the reference have it (`nap:N` of `temporal_impl` and
-`prefect_impl`). They sleep, so that one machine can stand for eight: what is measured is whether
-all workers have something to do, and what hands the work out, not CPU. All workers of an engine,
-and all engines, are on this machine; that eight machines do as well is an extrapolation. Prefect's
-workers share the canvas in slices (`spread=` of the kit, `SPREAD` of the port).
+It is a chord of tasks that sleep 100 ms: on Celery, rerouted by the kit to Temporal and Prefect
+(each member for itself, and with `batch="auto"`), and as the hand-written ports of the reference
+have it (`nap:N` of `temporal_impl` and `prefect_impl`). They sleep, so that one machine can stand
+for eight: what is measured is whether all workers have something to do, and what hands the work
+out, not CPU. All workers of an engine, and all engines, are on this machine; that eight machines do
+as well is an extrapolation. Prefect's workers share the canvas in slices (`spread=` of the kit,
+`SPREAD` of the port).
 
 Seconds are from the call to the value in the caller's hands. `of linear` is the time on one worker,
 divided by the number of workers, divided by the time on so many: 1 is a time that falls in
@@ -38,13 +40,12 @@ from comparisons.measure import QUIET_SHARE
 from offcanvas import servers
 from offcanvas._reroute import reroute
 from offcanvas.meter import wait_until_quiet
-from shared.workloads import NAP_SECONDS
 
 Run: TypeAlias = Callable[[int], int | None]
 """Runs so many members, and returns how many were counted."""
 
 SLOTS = 4
-_PORT = "-port"
+_PORT, _BATCH = "-port", "-batch"
 
 
 class Side(StrEnum):
@@ -52,25 +53,35 @@ class Side(StrEnum):
 
     CELERY = "celery"
     TEMPORAL = "temporal"
+    TEMPORAL_BATCH = "temporal-batch"
     TEMPORAL_PORT = "temporal-port"
     PREFECT = "prefect"
+    PREFECT_BATCH = "prefect-batch"
     PREFECT_PORT = "prefect-port"
 
     @property
     def engine(self) -> str:
         """What it runs on."""
-        return self.removesuffix(_PORT)
+        return self.removesuffix(_PORT).removesuffix(_BATCH)
 
     @property
     def is_port(self) -> bool:
         """Whether it was written by hand for the engine."""
         return self.endswith(_PORT)
 
+    @property
+    def is_batched(self) -> bool:
+        """Whether members share activities or task runs."""
+        return self.endswith(_BATCH)
+
 
 def main(
     on: Annotated[list[Side] | None, typer.Option(help="Engines; all unless given.")] = None,
     workers: Annotated[list[int] | None, typer.Option(min=1, help="How many.")] = None,
     members: Annotated[int, typer.Option(min=1, help="Width of the chord.")] = 640,
+    naps: Annotated[
+        float, typer.Option("--seconds", min=0.001, max=60, help="How long each sleeps.")
+    ] = 0.1,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 3,
     keep: Annotated[Path | None, typer.Option(help="Write the figures there, as JSON.")] = None,
 ) -> None:
@@ -84,32 +95,33 @@ def main(
         running = stack.enter_context(servers.start_together(*starters))
         stage.set_environment({"FAN_REDIS": running[0].url})
         stack.enter_context(stage.private_database(folder))
-        stage.set_environment({"ROLLS_DIR": str(folder / "rolls")})
+        stage.set_environment({"ROLLS_DIR": str(folder / "rolls"), "NAP_SECONDS": str(naps)})
         for server in running[1:]:
             stage.set_environment(dict(server.environment))
         pids = [server.pid for server in running]
         for count in counts:
             for number in range(rounds):
                 for side in sides[:: 1 if number % 2 == 0 else -1]:
-                    took = _run(side, count, members, folder, pids)
+                    took = _run(side, count, members, naps, folder, pids)
                     seconds.setdefault((side, count), []).append(took)
-    _report(sides, counts, seconds, members)
+    _report(sides, counts, seconds, f"{members} tasks that sleep {naps:g} s")
     if keep is not None:
         figures = [
-            {"on": str(side), "workers": count, "members": members, "seconds": taken}
+            {"on": str(side), "workers": count, "members": members, "naps": naps, "seconds": taken}
             for (side, count), taken in seconds.items()
         ]
         keep_rows(keep, figures)
 
 
-def _run(side: Side, count: int, members: int, folder: Path, pids: list[int]) -> float:
+def _run(side: Side, count: int, members: int, naps: float, folder: Path, pids: list[int]) -> float:
     with ExitStack() as stack:
         workers = [stage.Worker.start(f"{side}-{n}", _command(side), folder) for n in range(count)]
         for worker in workers:
             stack.callback(worker.stop)
         # As many slices as keep all workers at work, and the last of them short.
         size = max(SLOTS, members // (4 * count))
-        run = stack.enter_context((_port if side.is_port else _canvas)(side, size, workers))
+        ready = _port(side, size, workers) if side.is_port else _canvas(side, size, naps, workers)
+        run = stack.enter_context(ready)
         wait_until_quiet([*pids, *(one.process.pid for one in workers)], share=QUIET_SHARE)
         begun = time.perf_counter()
         answer = run(members)
@@ -120,7 +132,7 @@ def _run(side: Side, count: int, members: int, folder: Path, pids: list[int]) ->
 
 
 @contextmanager
-def _canvas(side: Side, size: int, workers: list[stage.Worker]) -> Iterator[Run]:
+def _canvas(side: Side, size: int, naps: float, workers: list[stage.Worker]) -> Iterator[Run]:
     """On Celery, or rerouted; its workers are ready."""
     from benchmarks import fan_app
 
@@ -130,10 +142,12 @@ def _canvas(side: Side, size: int, workers: list[stage.Worker]) -> Iterator[Run]
             time.sleep(0.1)
     with ExitStack() as stack:
         if side is not Side.CELERY:
-            extra: dict[str, Any] = {"spread": size} if side is Side.PREFECT else {}
-            stack.enter_context(reroute(fan_app.app, to=str(side), **extra))
+            extra: dict[str, Any] = {"spread": size} if side.engine == Side.PREFECT else {}
+            if side.is_batched:
+                extra["batch"] = "auto"
+            stack.enter_context(reroute(fan_app.app, to=side.engine, **extra))
         fan_app.nap.delay(0, 0).get(timeout=WITHIN)
-        yield lambda members: fan_app.naps(members, NAP_SECONDS).apply_async().get(timeout=WITHIN)
+        yield lambda members: fan_app.naps(members, naps).apply_async().get(timeout=WITHIN)
 
 
 @contextmanager
@@ -168,7 +182,7 @@ def _command(side: Side) -> list[str]:
         command = [sys.executable, "-m", "celery", "-A", "benchmarks.fan_app", "worker"]
         # One message a slot, as for tasks that are not short.
         return [*command, "-c", str(SLOTS), "--prefetch-multiplier", "1", "-l", "INFO"]
-    module = f"offcanvas.engines.{side}"
+    module = f"offcanvas.engines.{side.engine}"
     return [sys.executable, "-m", module, "benchmarks.fan_app:app", "--processes", str(SLOTS)]
 
 
@@ -180,7 +194,7 @@ def _report(
     sides: list[Side],
     counts: list[int],
     seconds: dict[tuple[str, int], list[float]],
-    members: int,
+    work: str,
 ) -> None:
     table = Table("workers", "on", "s", "of linear")
     first = counts[0]
@@ -190,8 +204,7 @@ def _report(
             linear = alone * first / count / statistics.median(here)
             table.add_row(str(count), str(side), told(here), f"{linear:.2f}")
     console = Console()
-    words = f"A chord of {members} tasks that sleep {NAP_SECONDS:g} s, {SLOTS} slots a worker"
-    console.print(words)
+    console.print(f"A chord of {work}, {SLOTS} slots a worker")
     console.print(table)
 
 

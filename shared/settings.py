@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         description="Prefect: stations of chord_by_station, or steps of nap:N, that one flow run "
         "has, so that all workers share the rest; one flow run has them all unless set",
     )
+    nap_seconds: float = Field(
+        0.1, gt=0, le=60, description="Seconds that a step of the workload nap:N waits"
+    )
     step_time_limit: float = Field(
         300.0,
         ge=1,

@@ -6,8 +6,8 @@ import re
 import time
 
 from shared.errors import UsageError
+from shared.settings import settings
 
-NAP_SECONDS = 0.1
 _NAME = re.compile(r"(noop|nap|fib33|fib10):([1-9][0-9]{0,5})")
 
 
@@ -34,7 +34,7 @@ def noop(index: int) -> int:
 
 def nap(index: int) -> int:
     """Wait, as for somebody else's answer, and count as one."""
-    time.sleep(NAP_SECONDS)
+    time.sleep(settings().nap_seconds)
     return noop(index)
 
 

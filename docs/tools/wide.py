@@ -16,15 +16,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from reportlab.graphics import renderSVG
+from reportlab.graphics.charts.legends import LineLegend
+from reportlab.graphics.charts.lineplots import LinePlot
+from reportlab.graphics.shapes import Drawing, Rect, String
+from reportlab.lib.colors import HexColor, white
+from reportlab.lib.validators import Auto
+
 from docs.tools.monitoring import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "benchmarks" / "kept"
 PLOT = ROOT / "docs" / "images" / "scale_out.svg"
 ENGINES = ("temporal", "prefect")
-#: What the sides of hand-written ports are called, behind the engine.
-_PORT = "-port"
-_COLORS = {"celery": "#37814a", "temporal": "#5f61d0", "prefect": "#e0a526"}
+#: A colour for each engine; lighter for batches, darker for what was written by hand.
+_COLORS = {
+    "celery": "#37814a",
+    "temporal": "#5f61d0",
+    "temporal-batch": "#a9aaf2",
+    "temporal-port": "#26276e",
+    "prefect": "#e0a526",
+    "prefect-batch": "#f2d999",
+    "prefect-port": "#8a5f05",
+}
 
 
 def _kept(name: str, folder: Path) -> Any:
@@ -73,30 +87,37 @@ def fanout(folder: Path = KEPT) -> str:
 
 
 def scale(folder: Path = KEPT) -> str:
-    """A row for each number of workers, and the plot."""
-    kept = _kept("scale_out", folder)
+    """A row for each side with a time for each number of workers, and the plot."""
+    return _workers(
+        "scale_out", folder, "![Speed-up by workers, on each engine](images/scale_out.svg)"
+    )
+
+
+def longer(folder: Path = KEPT) -> str:
+    """The same for tasks that take longer."""
+    return _workers("scale_out_longer", folder)
+
+
+def _workers(name: str, folder: Path, picture: str = "") -> str:
+    kept = _kept(name, folder)
     if kept is None:
         return "No figures are kept: `python -m benchmarks.scale_out` measures them."
-    seconds = _seconds(kept)
-    sides = [*seconds]
+    seconds, first = _seconds(kept), kept["rows"][0]
     counts = sorted({count for times in seconds.values() for count in times})
-    rows = [
-        f"| workers | {' | '.join(f'{_title(side)}, s | of linear' for side in sides)} |",
-        "|---|" + "---|---|" * len(sides),
-    ]
-    for count in counts:
-        cells = [
-            f"{spread(seconds[side][count])} | {of_linear(seconds[side], count):.2f}"
-            for side in sides
-        ]
-        rows.append(f"| {count} | {' | '.join(cells)} |")
-    plot = "![Seconds by workers, on each engine](images/scale_out.svg)"
-    return "\n".join([*rows, "", _measured(kept), "", plot])
+    heads = [f"{counts[0]} workers, s" if counts[0] > 1 else "1 worker, s"]
+    heads += [f"{count} workers, s | of linear" for count in counts[1:]]
+    head = f"| {first['members']} tasks of {first['naps']:g} s on | {' | '.join(heads)} |"
+    rows = [head, "|---|---|" + "---|---|" * len(counts[1:])]
+    for side, times in seconds.items():
+        cells = [spread(times[counts[0]])]
+        cells += [f"{spread(times[count])} | {of_linear(times, count):.2f}" for count in counts[1:]]
+        rows.append(f"| {_title(side)} | {' | '.join(cells)} |")
+    return "\n".join([*rows, "", _measured(kept), *(["", picture] if picture else [])])
 
 
 def _title(side: str) -> str:
-    name = side.removesuffix(_PORT).capitalize()
-    return f"{name}, by hand" if side.endswith(_PORT) else name
+    engine, _, way = side.partition("-")
+    return engine.capitalize() + {"": "", "port": ", by hand", "batch": ", in batches"}[way]
 
 
 def _seconds(kept: Mapping[str, Any]) -> dict[str, dict[int, list[float]]]:
@@ -119,44 +140,36 @@ def plot(folder: Path = KEPT) -> str | None:
     if kept is None:
         return None
     seconds = _seconds(kept)
-    most = max(count for times in seconds.values() for count in times)
-    side, edge = 320, 40
-
-    def at(workers: float, speed: float) -> str:
-        x, y = edge + workers / most * side, edge + side - speed / most * side
-        return f"{x:.1f},{y:.1f}"
-
-    whole = side + 2 * edge
-    drawn = [
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole + 80} {whole}" '
-            'font-family="sans-serif" font-size="12">'
+    counts = sorted({count for times in seconds.values() for count in times})
+    chart = LinePlot()
+    chart.x, chart.y, chart.width, chart.height = 50, 45, 290, 280
+    chart.data = [
+        [(count, count) for count in counts],
+        *(
+            [(count, count * of_linear(times, count)) for count in counts]
+            for times in seconds.values()
         ),
-        f'<rect width="{whole + 80}" height="{whole}" fill="white"/>',
-        (
-            f'<polyline points="{at(0, 0)} {at(most, most)}" stroke="#bbb" fill="none" '
-            'stroke-dasharray="4"/>'
-        ),
-        f'<polyline points="{at(0, most)} {at(0, 0)} {at(most, 0)}" stroke="#333" fill="none"/>',
-        f'<text x="{edge}" y="{edge - 14}">times as fast as one worker</text>',
-        f'<text x="{edge + side // 2}" y="{whole - 6}">workers</text>',
     ]
-    for count in sorted({count for times in seconds.values() for count in times}):
-        x, _, y = at(count, 0).partition(",")
-        drawn.append(f'<text x="{x}" y="{float(y) + 16:.1f}" text-anchor="middle">{count}</text>')
-    for place, (name, times) in enumerate(seconds.items()):
-        points = [at(count, count * of_linear(times, count)) for count in sorted(times)]
-        color = _COLORS[name.removesuffix(_PORT)]
-        dashes = ' stroke-dasharray="6 3"' if name.endswith(_PORT) else ""
-        drawn.append(
-            f'<polyline points="{" ".join(points)}" stroke="{color}" fill="none" stroke-width="2"'
-            f"{dashes}/>"
-        )
-        drawn.append(
-            f'<text x="{edge + side + 10}" y="{edge + 16 * place}" fill="{color}">'
-            f"{_title(name)}</text>"
-        )
-    return "\n".join([*drawn, "</svg>", ""])
+    chart.lines[0].strokeColor, chart.lines[0].strokeDashArray = HexColor("#bbbbbb"), (4, 4)
+    for number, side in enumerate(seconds, start=1):
+        chart.lines[number].strokeColor = HexColor(_COLORS[side])
+        chart.lines[number].strokeWidth = 2
+    chart.xValueAxis.valueSteps = counts
+    chart.xValueAxis.valueMin, chart.yValueAxis.valueMin = 0, 0
+    chart.xValueAxis.valueMax, chart.yValueAxis.valueMax = counts[-1], counts[-1]
+    legend = LineLegend()
+    legend.x, legend.y, legend.alignment, legend.deltay = 350, 325, "right", 16
+    legend.dx, legend.columnMaximum = 24, len(chart.data)
+    for number, name in enumerate(["in proportion", *map(_title, seconds)]):
+        chart.lines[number].name = name
+    legend.colorNamePairs = Auto(obj=chart)
+    drawing = Drawing(500, 370)
+    drawing.add(Rect(0, 0, 500, 370, fillColor=white, strokeColor=None))
+    drawing.add(chart)
+    drawing.add(legend)
+    drawing.add(String(50, 340, "times as fast as one worker"))
+    drawing.add(String(195, 12, "workers", textAnchor="middle"))
+    return str(renderSVG.drawToString(drawing))
 
 
 def lone(folder: Path = KEPT) -> str:
@@ -174,7 +187,7 @@ def lone(folder: Path = KEPT) -> str:
     return "\n".join([*head, *rows, "", _measured(kept)])
 
 
-TABLES = {"wide": fanout, "scale": scale, "lone": lone}
+TABLES = {"wide": fanout, "scale": scale, "longer": longer, "lone": lone}
 
 
 def main(names: Sequence[str]) -> None:

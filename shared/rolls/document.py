@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from reportlab.pdfbase import pdfdoc  # type: ignore[import-untyped]  # reportlab has no stubs
+from reportlab.pdfbase import pdfdoc
 
 from shared.rolls import page
 from shared.rolls.embed import EmbeddedFont

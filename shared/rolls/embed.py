@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from reportlab.pdfbase import pdfdoc  # type: ignore[import-untyped]  # reportlab has no stubs
+from reportlab.pdfbase import pdfdoc
 
 if TYPE_CHECKING:
     from shared.rolls.fontfile import FontFile

@@ -67,15 +67,17 @@ def test_ways_of_tasks_sent_alone_are_told_beside_the_first_row(kept):
 
 def test_time_that_falls_in_proportion_is_1(kept):
     rows = [
-        {"on": "celery", "workers": 1, "members": 8, "seconds": [8.0, 8.2, 7.8]},
-        {"on": "celery", "workers": 4, "members": 8, "seconds": [2.5]},
-        {"on": "prefect-port", "workers": 1, "members": 8, "seconds": [9.0]},
-        {"on": "prefect-port", "workers": 4, "members": 8, "seconds": [3.0]},
+        {"on": "celery", "workers": 1, "members": 8, "naps": 0.1, "seconds": [8.0, 8.2, 7.8]},
+        {"on": "celery", "workers": 4, "members": 8, "naps": 0.1, "seconds": [2.5]},
+        {"on": "prefect-port", "workers": 1, "members": 8, "naps": 0.1, "seconds": [9.0]},
+        {"on": "prefect-port", "workers": 4, "members": 8, "naps": 0.1, "seconds": [3.0]},
     ]
     folder = kept("scale_out", rows)
-    assert "| 4 | 2.50 (2.50 to 2.50) | 0.80 | 3.00 (3.00 to 3.00) | 0.75 |" in wide.scale(folder)
-    assert "| workers | Celery, s | of linear | Prefect, by hand, s |" in wide.scale(folder)
+    text = wide.scale(folder)
+    assert "| 8 tasks of 0.1 s on | 1 worker, s | 4 workers, s | of linear |" in text
+    assert "| Celery | 8.00 (7.80 to 8.20) | 2.50 (2.50 to 2.50) | 0.80 |" in text
+    assert "| Prefect, by hand | 9.00 (9.00 to 9.00) | 3.00 (3.00 to 3.00) | 0.75 |" in text
     drawn = wide.plot(folder)
-    assert drawn.count("<polyline") == 4
-    assert ">Celery<" in drawn
-    assert ">Prefect, by hand<" in drawn
+    for name in ("in proportion", "Celery", "Prefect, by hand"):
+        assert drawn.count(f">{name}</text>") == 1
+    assert drawn.count("<polyline") == 3
