@@ -7,6 +7,7 @@ has none of them: they are written as Python writes them in a string.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import unicodedata
@@ -98,6 +99,14 @@ def masked(address: str) -> str:
     """
     parts = (_USER_AND_PASSWORD.sub(r"\1***", part) for part in _NEXT.split(address))
     return _SECRET_OPTION.sub(r"\1***", _TOKEN.sub(r"\1***", ";".join(parts)))
+
+
+class Masking(logging.Formatter):
+    """Writes a log as ever, but for passwords and tokens in the addresses that errors quote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See base class."""
+        return masked(super().format(record))
 
 
 def plural(count: int, word: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from contextlib import AbstractContextManager
 from shared.cli import run
 from shared.contract import EngineClient
 from shared.engine_cli import make_app
+from shared.logs import log_to_stderr
 from shared.metrics.sight import Sight
 
 
@@ -54,9 +54,7 @@ app = make_app(
 )
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr()
     try:
         run(app, "python -m temporal_impl", explain=_explain)
     except SystemExit as leaving:

@@ -53,6 +53,12 @@ def process_ends(**_given):
 
 
 @app.task
+def quotes(address):
+    """Fails as a driver does that names the server it has not reached."""
+    raise ConnectionError(f"no answer from {address}")
+
+
+@app.task
 def starts_one(x):
     return add.delay(x).id
 

@@ -14,7 +14,7 @@ from offcanvas.engines.command_line import run
 from offcanvas.errors import OffcanvasError
 from offcanvas.metrics import HOST
 from offcanvas.metrics.options import MetricsHost, MetricsPort
-from offcanvas.printable import masked, say
+from offcanvas.printable import Masking, masked, say
 
 
 def main(
@@ -44,9 +44,9 @@ def main(
 
     SIGTERM or Ctrl-C: the tasks in hand end first. A second one ends the worker at once.
     """
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log = logging.StreamHandler()
+    log.setFormatter(Masking("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log])
     if metrics_port is not None:
         metrics.start(metrics_port, metrics_host)
     try:

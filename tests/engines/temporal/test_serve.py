@@ -12,7 +12,7 @@ from celery import chain, chord
 from offcanvas.celery_app.freezing import prepare
 from offcanvas.engines.temporal.caller import caller
 from offcanvas.engines.temporal.client import finish, start_canvas
-from tests.engines.apart import add, app, sleeps, write
+from tests.engines.apart import add, app, quotes, sleeps, write
 from tests.engines.files import lines, wait_for, wait_until
 
 pytestmark = pytest.mark.servers
@@ -64,6 +64,28 @@ def test_the_task_in_hand_ends_first(calls, address, path, number):
         with worker(address, "--task-queue", queue):
             mine.wait(finish(mine.client, handle))
     assert result.get(timeout=60) == 2
+
+
+@pytest.mark.parametrize(
+    "address_of",
+    [
+        "amqp://shop:hunter2@broker//",
+        "redis://:hunter2@cache:1/0",
+        "db+mysql://shop:hunter2@there/x",
+    ],
+)
+def test_the_log_of_a_worker_has_no_passwords(calls, address, address_of):
+    queue = f"quotes-{address_of.partition(':')[0]}"
+    with caller(address, queue) as mine, worker(address, "--task-queue", queue) as process:
+        result, handle = begin(mine, quotes.s(address_of))
+        mine.wait(finish(mine.client, handle))
+        assert address_of in str(result.result)  # the caller's own
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 0
+        said = process.stderr.read()
+    assert "ConnectionError" in said
+    assert "***@" in said
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize("how", ["twice", "grace"])
