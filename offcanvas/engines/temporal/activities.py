@@ -21,6 +21,7 @@ from offcanvas.engines.processes.attempt import attempt
 from offcanvas.engines.processes.members import lose_members
 from offcanvas.engines.processes.pool import Pool, ProcessLostError
 from offcanvas.engines.processes.rates import Rates
+from offcanvas.engines.temporal import shapes
 from offcanvas.engines.temporal.batch import run_batch, tell
 from offcanvas.engines.temporal.failures import failure
 from offcanvas.engines.temporal.job import (
@@ -57,13 +58,13 @@ class Activities:
         tasks = [_named(name, self._run_task) for name in sorted(self.app.tasks)]
         return [
             *tasks,
-            _named(FAIL_CHORD, self._short(process.fail_chord)),
-            _named(STORE_FAILURES, self._short(process.store_failures)),
-            _named(LOSE_TASK, self._short(process.lose_task)),
-            _named(REVOKE_TASK, self._short(process.revoke_task)),
-            _named(KEEP_TEXT, self._short(process.keep_text)),
-            _named(LOAD_TEXT, self._short(process.load_text)),
-            _named(LOSE_BATCH, self._short(lose_members)),
+            _named(FAIL_CHORD, self._short(process.fail_chord, shapes.CHORD)),
+            _named(STORE_FAILURES, self._short(process.store_failures, shapes.FAILURES)),
+            _named(LOSE_TASK, self._short(process.lose_task, shapes.LOST)),
+            _named(REVOKE_TASK, self._short(process.revoke_task, shapes.REVOKED)),
+            _named(KEEP_TEXT, self._short(process.keep_text, shapes.KEPT)),
+            _named(LOAD_TEXT, self._short(process.load_text, shapes.LOADED)),
+            _named(LOSE_BATCH, self._short(lose_members, shapes.LOST_BATCH)),
         ]
 
     def unknown(self) -> Callable[[Sequence[RawValue]], Awaitable[RawValue]]:
@@ -82,9 +83,9 @@ class Activities:
 
         return do
 
-    def _short(self, work: Callable[[Mapping[str, Any]], Any]) -> Activity:
+    def _short(self, work: Callable[[Mapping[str, Any]], Any], shape: shapes.Shape) -> Activity:
         async def do(raw: RawValue) -> RawValue:
-            given = _read(raw)
+            given = _shaped(_read(raw), shape)
             async with _heartbeats():
                 return pack(await self._pool().do(work, given))
 
@@ -163,20 +164,25 @@ def _read(raw: RawValue) -> dict[str, Any]:
 
 def _read_task(raw: RawValue) -> dict[str, Any]:
     given = _read(raw)
-    if LONE in given:
-        job = given[LONE]
-        fine = isinstance(job, dict) and bool(job.get("branches") or job.get("nodes"))
-    else:
-        calls = given["calls"] if "calls" in given else [given.get("call")]
-        fine = isinstance(calls, list) and all(map(_is_call, calls))
-    if not fine:
-        raise _refused("it calls no task")
+    if LONE not in given:
+        return _shaped(given, shapes.BATCH if "calls" in given else shapes.TASK)
+    _shaped(given, shapes.ALONE)
+    job = _shaped(given[LONE], shapes.JOB, LONE)
+    if not job.get("branches") and not job.get("nodes"):
+        raise _refused(f"{LONE} has no branches")
     return given
 
 
-def _is_call(raw: Any) -> bool:
-    signature = raw.get("signature") if isinstance(raw, dict) else None
-    return isinstance(signature, dict) and isinstance(signature.get("task"), str)
+def _shaped(given: dict[str, Any], shape: shapes.Shape, place: str = "") -> dict[str, Any]:
+    """``given``, which has the shape.
+
+    Raises:
+        ApplicationError: it has not, and is not tried again.
+    """
+    wrong = shape(given, place)
+    if wrong is not None:
+        raise _refused(wrong)
+    return given
 
 
 def _refused(why: str) -> ApplicationError:
