@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import EncodeError
@@ -16,29 +17,54 @@ if TYPE_CHECKING:
 
     from offcanvas.canvas.nodes import Node
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 #: What to do about a value that the app's JSON does not carry.
 ADVICE = (
     "hand on an id or plain data, or have kombu.utils.json.register_type say how it becomes JSON"
 )
 
 
-def other_serializers(app: Celery, node: Node | None = None) -> Iterator[tuple[str, str]]:
-    """The app, and tasks of ``node``, whose serializer writes no JSON: where, and which."""
+def other_serializers(
+    app: Celery, node: Node | None = None, options: Mapping[str, Any] = _NONE
+) -> Iterator[tuple[str, str]]:
+    """What says that something be carried by a serializer that writes no JSON: where, and which.
+
+    The app's setting, ``options`` of the call, and of ``node`` options of its parts and the tasks.
+    """
     if not is_json(app.conf.task_serializer):
         yield "app", f"task_serializer={app.conf.task_serializer}"
         return
-    told: set[str] = set()
+    given = options.get("serializer")
+    if given is not None and not is_json(given):
+        yield "call", f"serializer={given}"
+    told: set[tuple[str, str]] = set()
     for place in walk(node) if node is not None else ():
-        part = place.node
+        part, own = place.node, place.node.options.serializer
         if isinstance(part, Map | Starmap | Chunks):
+            # Celery takes celery.map's serializer for map and the like; what counts is the values.
             part = part.task
-        if not isinstance(part, Task) or part.name in told:
+        name = part.name if isinstance(part, Task) else ""
+        own = own or part.options.serializer or getattr(app.tasks.get(name), "serializer", None)
+        if given is not None and part is node:
+            continue  # the call's is the task's
+        if own is None or (name, own) in told:
             continue
-        told.add(part.name)
-        # Celery takes celery.map's serializer for map and the like; what counts is the values.
-        own = getattr(app.tasks.get(part.name), "serializer", None)
-        if own is not None and not is_json(own):
-            yield place.path, f"{part.name}, serializer={own}"
+        told.add((name, own))
+        if not is_json(own):
+            yield place.path, f"{name}, serializer={own}".removeprefix(", ")
+
+
+def require_json(app: Celery, plan: Node) -> None:
+    """See that what a running task sends is to be carried as JSON.
+
+    Raises:
+        UnserialisableValue: it is not.
+    """
+    for where, which in other_serializers(app, plan):
+        raise UnserialisableValue(
+            f"{where}: {which}: everything is carried as JSON; use the JSON serializer, or your "
+            "own that writes JSON"
+        )
 
 
 def refused_value(app: Celery, node: Node, error: EncodeError) -> UnserialisableValue:

@@ -29,6 +29,7 @@ from offcanvas.canvas.lift import lift, lift_options
 from offcanvas.canvas.lower import lower_options
 from offcanvas.canvas.nodes import Node, Task, with_options
 from offcanvas.celery_app.asking import as_node, sent, sent_node, without_given
+from offcanvas.celery_app.carried import require_json
 from offcanvas.celery_app.freezing import prepare
 from offcanvas.celery_app.planning import check_arguments
 from offcanvas.celery_app.private_results import results_are_private
@@ -109,6 +110,7 @@ class Sink:
         prepared = sent(self.app, prepared)
         if prepared.plan is None:
             return None
+        require_json(self.app, prepared.plan)
         parent = self.app.current_worker_task
         # add_to_chord says where it belongs in the signature, and a canvas does not repeat that in
         # the options it is sent with, as a task does.
@@ -276,6 +278,7 @@ class Sink:
         prepared = prepare(self.app, signature, strict=self.strict, allow_unregistered=True)
         prepared = sent(self.app, prepared, asked=False)
         if prepared.plan is not None:
+            require_json(self.app, prepared.plan)
             self.replacement = wire.plain(tracing.carried(prepared.plan), paged=True)
             self._weigh(self.replacement)
 

@@ -62,7 +62,8 @@ def plan_for(
     node = lift(submission.signature) if node is None else node
     row = on.support[Feature.OTHER_SERIALIZERS]
     if row.level is Level.UNSUPPORTED:
-        others = [Gap(*other, row.note) for other in other_serializers(submission.app, node)]
+        found = other_serializers(submission.app, node, submission.options)
+        others = [Gap(*other, row.note) for other in found]
         if others:
             raise UnsupportedCanvas(on.name, others)
     require(on.name, node, on.support)

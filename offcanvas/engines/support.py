@@ -67,7 +67,10 @@ def total(rows: Mapping[Feature, Support]) -> Table:
 _ANSWERS = differs("the caller gets the failure, or the value, instead of waiting for ever")
 #: What follows from the walk, on whichever engine.
 _WALKED = {
-    Feature.OPTION_SERIALIZER: differs("everything is carried as JSON"),
+    Feature.OPTION_SERIALIZER: differs(
+        "everything is carried as JSON, as the app's serializer writes it; one that writes none is "
+        "refused: see values of other serializers"
+    ),
     Feature.OPTION_EXTRA: differs(
         "headers reach the request; there is no broker to read the others"
     ),

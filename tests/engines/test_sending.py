@@ -143,6 +143,53 @@ def test_a_task_with_another_serializer_is_refused_by_its_place(shop, pickling):
             run(canvas)
 
 
+@pytest.mark.parametrize("name", ["pickle", "yaml"])
+def test_another_serializer_for_one_call_is_refused_by_its_place(shop, name):
+    draw = shop.tasks["shop.draw"]
+    picked = draw.si().set(serializer=name)
+    for canvas, options, where in (
+        (picked, {}, "task: shop.draw, "),
+        (chain(draw.si(), picked), {}, "chain[1]: shop.draw, "),
+        (group(picked, draw.si()), {}, "group[0]: shop.draw, "),
+        (chord([draw.si()], picked), {}, "chord.body: shop.draw, "),
+        (group(draw.si(), draw.si()).set(serializer=name), {}, "group: "),
+        (draw.map([1]).set(serializer=name), {}, "map: shop.draw, "),
+        (draw.si().set(link=[picked]), {}, "task.link[0]: shop.draw, "),
+        (draw.si().on_error(picked), {}, "task.link_error[0]: shop.draw, "),
+        (draw.si(), {"serializer": name}, "call: "),
+        (chain(draw.si(), draw.si()), {"serializer": name}, "call: "),
+        (group(draw.si(), draw.si()), {"serializer": name}, "call: "),
+    ):
+        with pytest.raises(UnsupportedCanvas) as refused:
+            run(canvas, **options)
+        assert f"cannot run this canvas: {where}serializer={name}: every" in str(refused.value)
+
+
+def test_a_call_may_have_json_for_a_task_that_has_not(pickling):
+    assert run(pickling.s(1).set(serializer="json")).get() == 1
+    assert run(pickling.s(1), serializer="json").get() == 1
+
+
+def test_what_a_task_sends_with_another_serializer_fails_the_task(shop, pickling):
+    draw = shop.tasks["shop.draw"]
+    ways = {
+        "its own": pickling.si(1).delay,
+        "set": draw.si().set(serializer="pickle").delay,
+        "call": lambda: draw.apply_async(serializer="pickle"),
+    }
+
+    @shop.task(shared=False, name="shop.sends")
+    def sends(way):
+        ways[way]()
+
+    @shop.task(shared=False, bind=True, name="shop.replaced")
+    def replaced(self):
+        raise self.replace(pickling.si(1))
+
+    for canvas in (*(sends.s(way) for way in ways), replaced.s()):
+        assert "serializer=pickle: everything is carried as JSON" in str(run(canvas).error)
+
+
 def test_a_value_that_is_no_json_is_told_by_its_place(shop):
     draw = shop.tasks["shop.draw"]
     for call, what in (

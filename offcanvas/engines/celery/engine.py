@@ -72,7 +72,8 @@ class CeleryEngine:
 
     def plan(self, submission: Submission) -> Planned:
         """See ``Engine.plan``; what another serializer takes, Celery finds out itself."""
-        if any(other_serializers(submission.app, lift(submission.signature))):
+        node = lift(submission.signature)
+        if any(other_serializers(submission.app, node, submission.options)):
             return Planned(submission, None)
         return vetted_plan(self, submission)
 
