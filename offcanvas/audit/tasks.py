@@ -176,18 +176,18 @@ class TaskFinder:
             for call, scope in facts.calls():
                 given = call.keyword("task_cls")
                 if given is not None and index.is_app(index.instance(facts, call, scope)):
-                    found.add(self._class_named(facts, given))
+                    found.add(self._class_named(facts, given, scope))
             for class_ in facts.classes.values():
                 given = class_.attributes.get("task_cls")
                 if given is not None and index.is_app(f"{index.name_of(facts)}.{class_.qualname}"):
                     found.add(self._class_named(facts, given))
         return found.pop() if len(found) == 1 else None
 
-    def _class_named(self, facts: ModuleFacts, value: Value) -> str:
+    def _class_named(self, facts: ModuleFacts, value: Value, scope: str = "") -> str:
         said = literal(value)
         if isinstance(said, str):
             return self.index.follow(said.replace(":", "."))
-        return self.index.resolve(facts, value.dotted) if isinstance(value, Name) else "?."
+        return self.index.resolve(facts, value.dotted, scope) if isinstance(value, Name) else "?."
 
     def base_options(self, base: str) -> dict[str, Value]:
         """The options that a `Task` subclass and its ancestors in the project give."""

@@ -68,6 +68,13 @@ def port(
             "and the steps call task.run; what is emitted needs Celery then.",
         ),
     ] = Bodies.EXTRACT,
+    skip_refused: Annotated[
+        bool,
+        typer.Option(
+            "--skip-refused",
+            help="Of a whole project (.), leave out the functions that are refused, and say so.",
+        ),
+    ] = False,
     diff: Annotated[
         bool, typer.Option("--diff", help="Print what would be written; write nothing.")
     ] = False,
@@ -103,7 +110,8 @@ def port(
     and refuses where both have changed the same lines.
 
     Exits with 0 if all of it is exact, 1 if there is something to decide or to write, 2 if it is
-    refused; nothing is written then.
+    refused; nothing is written then. Of a project, --skip-refused leaves out what is refused, names
+    it, and ends with 1.
     """
     from offcanvas.commands.target import use_app
     from offcanvas.errors import UsageError
@@ -121,10 +129,12 @@ def port(
         raise UsageError("--write goes with --finish; source is written without it")
     if not targets:
         raise UsageError("port needs a TARGET: package.module:function, file.py:line, or .")
+    if skip_refused and "." not in targets:
+        raise UsageError("--skip-refused is for a whole project: give . as the TARGET")
     given = [_sample(text) for text in sample or ()]
     if given or app is not None:
         use_app(app)
-    found = api.read(*targets, samples=given, imports=app is not None)
+    found = api.read(*targets, samples=given, imports=app is not None, skip_refused=skip_refused)
     emitted = api.emit(found, to.value, out, bodies.value)
     if check:
         moved = keep.moved(Path(), emitted.files, emitted.own)
@@ -144,6 +154,8 @@ def port(
             say(emitted.report.json(emitted.files), err=diff)
         case Format.SARIF:
             say(emitted.report.sarif(), err=diff)
+    if emitted.report.left:
+        say(emitted.report.refusals(), err=True)
     if emitted.report.exit_code:
         raise typer.Exit(emitted.report.exit_code)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import keyword
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,14 +20,16 @@ from offcanvas.port.bodies import Bodies
 from offcanvas.port.check import check
 from offcanvas.port.codes import CODES, Verdict
 from offcanvas.port.emit.parts import Parts
-from offcanvas.port.ir import Canvas, Note, Plan
-from offcanvas.port.read.plan import read_plan
+from offcanvas.port.ir import Canvas, Note, Place, Plan
+from offcanvas.port.read.plan import builders_of, plan_of, read_plan
 from offcanvas.port.read.project import open_project
 from offcanvas.port.report import Report, port_md
 from offcanvas.port.trace import traces
 
 if TYPE_CHECKING:
+    from offcanvas.audit.module import Module
     from offcanvas.audit.project import Project
+    from offcanvas.audit.tree import Function
 
 #: Engines that source is written for.
 Engine: TypeAlias = Literal["temporal", "prefect"]
@@ -40,10 +43,11 @@ class Refused(UsageError):  # noqa: N818 - the name of an error says what is wro
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A plan with the project that it was read from."""
+    """A plan with the project that it was read from; ``left``: why what is not in it is refused."""
 
     project: Project = field(repr=False)
     plan: Plan
+    left: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def read(
     samples: Sequence[Mapping[str, Any]] = (),
     root: Path | None = None,
     imports: bool = False,
+    skip_refused: bool = False,
 ) -> Read:
     """Read the builders that the targets name, and check them against the originals.
 
@@ -70,6 +75,8 @@ def read(
         root: the project's root; the working directory if it is not given.
         imports: import the targets' modules also without a sample, to read the options of tasks
             from the tasks themselves.
+        skip_refused: of a whole project (``.``), leave out the functions that are refused, and have
+            ``Read.left`` say why. What a target names by itself is refused all the same.
 
     Raises:
         BadTarget: a target names nothing, or a builder fails with a sample.
@@ -84,13 +91,50 @@ def read(
         plan = _without_mere_functions(plan)
     if not plan.canvases:
         raise Refused(f"{', '.join(targets)}: PORT301: nothing builds a canvas there")
+    _all_fit(plan, samples)
+    try:
+        return Read(project, _held(project, plan, samples, live))
+    except Refused as refused:
+        if "." not in targets:
+            raise
+        named = [target for target in targets if target != "."]
+        fixed = builders_of(project, named, objects)
+        rest, left = _apart(project, builders_of(project, targets, objects), samples, live)
+        told = [f"{one.place}: {one.about}: {one.code}: {one.message}" for one in left]
+        own = [line for line, one in zip(told, left.values(), strict=True) if one in fixed]
+        if not left:
+            raise
+        if own:
+            raise Refused("\n  ".join(own)) from refused
+        said = "".join(f"\n  {line}" for line in told)
+        if not rest and not objects:
+            raise Refused(f".: everything is refused; nothing is written{said}") from refused
+        if not skip_refused:
+            raise Refused(
+                f".: {len(left)} of {len(left) + len(rest)} functions are refused, and nothing is "
+                f"written; --skip-refused writes the rest{said}"
+            ) from refused
+        plan = _without_mere_functions(plan_of(project, rest, live, objects))
+        return Read(project, _held(project, plan, samples, live), tuple(left))
+
+
+def _held(
+    project: Project,
+    plan: Plan,
+    samples: Sequence[Mapping[str, Any]],
+    live: Mapping[str, Any],
+) -> Plan:
+    """The plan, held against the originals, with what that says.
+
+    Raises:
+        Refused: it cannot be ported, or would do something else.
+    """
     _refuse(plan.notes)
     try:
         program = lower.program(plan, Parts(project, plan).needs(), frozenset())
     except lower.MisfitError as misfit:
         raise Refused(f"{misfit.code}: {misfit}") from misfit
     chosen = {canvas.name: _fitting(canvas, samples) for canvas in plan.canvases}
-    _all_fit(plan, samples, chosen)
     named = {task.name: name for name, task in live.items()}
     differences, notes = check(plan, program, project.tasks_by_name, chosen, named)
     if differences:
@@ -99,8 +143,41 @@ def read(
     every = tuple(
         sorted({*plan.notes, *notes}, key=lambda note: (note.place, note.code, note.message))
     )
-    plan = replace(plan, notes=every, samples=chosen, traces=traces(plan, program, chosen))
-    return Read(project, plan)
+    return replace(plan, notes=every, samples=chosen, traces=traces(plan, program, chosen))
+
+
+_Builder: TypeAlias = "tuple[Module, Function]"
+
+
+def _apart(
+    project: Project,
+    builders: Sequence[_Builder],
+    samples: Sequence[Mapping[str, Any]],
+    live: Mapping[str, Any],
+) -> tuple[list[_Builder], dict[Note, _Builder]]:
+    """Each builder by itself: those that can be ported, and why the others are refused."""
+    rest: list[_Builder] = []
+    left: dict[Note, _Builder] = {}
+    for module, function in builders:
+        plan = _without_mere_functions(plan_of(project, [(module, function)], live))
+        if not plan.canvases:
+            continue
+        try:
+            _held(project, plan, samples, live)
+        except Refused as refused:
+            left[_why(str(refused), module, function)] = (module, function)
+        else:
+            rest.append((module, function))
+    return rest, left
+
+
+def _why(refused: str, module: Module, function: Function) -> Note:
+    """What is said of one function, as a note at the line that it is about."""
+    code = next(iter(re.findall(r"\bPORT\d{3}\b", refused)), "PORT900")
+    text = " ".join(refused.replace(f"{code}: ", "").split())
+    path, line, why = text.split(":", 2) if re.match(r"[^ :]+:\d+: ", text) else ("", "0", text)
+    place = Place(path, int(line)) if path else Place(module.path, function.node.lineno)
+    return Note(code, place, why.strip(), function.qualname)
 
 
 def emit(
@@ -146,7 +223,7 @@ def emit(
     every = sorted(
         {*found.plan.notes, *notes}, key=lambda note: (note.place, note.code, note.message)
     )
-    report = Report(found.plan, tuple(every))
+    report = Report(found.plan, tuple(every), found.left)
     told = port_md(found.project, report, files, package, _TITLES[to])
     own = {path for path in files if path in found.project.files}
     own -= {path for path in own if path.startswith(f"{package}/")}
@@ -180,18 +257,14 @@ def _fitting(canvas: Canvas, samples: Sequence[Mapping[str, Any]]) -> list[Mappi
     return [sample for sample in samples if needed <= sample.keys() <= names]
 
 
-def _all_fit(
-    plan: Plan,
-    samples: Sequence[Mapping[str, Any]],
-    chosen: Mapping[str, Sequence[Mapping[str, Any]]],
-) -> None:
+def _all_fit(plan: Plan, samples: Sequence[Mapping[str, Any]]) -> None:
     """A sample that no builder takes is a slip of the pen.
 
     Raises:
         UsageError: there is one.
     """
     builders = [one for one in plan.canvases if one.built is None and not one.site]
-    used = [sample for fitting in chosen.values() for sample in fitting]
+    used = [sample for canvas in plan.canvases for sample in _fitting(canvas, samples)]
     for sample in samples:
         if builders and sample not in used:
             takes = [

@@ -19,7 +19,7 @@ from offcanvas.port.read.own import counting_helper
 from offcanvas.port.source import BUILTINS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from offcanvas.audit.module import Module
     from offcanvas.audit.tree import Function
@@ -30,13 +30,16 @@ ATTEMPT: Final = "attempt"
 
 #: What Celery's task raises when no further attempt is allowed, an attribute of it.
 EXHAUSTED: Final = "MaxRetriesExceededError"
+#: Where ``TryAgainLater`` has what the next attempt is given.
+ARGS_AGAIN: Final = "args_again"
+KWARGS_AGAIN: Final = "kwargs_again"
 DEFINITIONS: Final = {
     "MaxRetriesExceeded": '''class MaxRetriesExceeded(Exception):
     """There is no further attempt."""''',
     "TryAgainLater": '''class TryAgainLater(Exception):
     """To be tried again later: after so many seconds, at most so often; None: as the task says.
 
-    Once there is no further attempt, `error` is the step's.
+    Once there is no further attempt, `error` is the step's. With other arguments, if there are any.
     """
 
     def __init__(
@@ -44,11 +47,15 @@ DEFINITIONS: Final = {
         error: BaseException | None = None,
         after: float | None = None,
         limit: int | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(str(error) if error is not None else "Can't retry")
         self.error = error
         self.after = after
-        self.limit = limit''',
+        self.limit = limit
+        self.args_again = args
+        self.kwargs_again = kwargs''',
     "Attempt": '''@dataclass
 class Attempt:
     """Which attempt a step is, and whether it says that nothing is to follow it."""
@@ -57,18 +64,24 @@ class Attempt:
     max_retries: int | None = 3
     task_id: str = ""
     ends_chain: bool = False
+    given: tuple[Sequence[Any], Mapping[str, Any]] | None = None
 
     def again(
         self,
         error: BaseException | None = None,
         after: float | None = None,
         limit: int | None = None,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> BaseException:
         """What to raise to be tried again, or because there is no further attempt."""
         most = self.max_retries if limit is None else limit
         if most is not None and self.retries >= most:
             return error or MaxRetriesExceeded("Can't retry")
-        return TryAgainLater(error, after, limit)''',
+        if self.given is not None and not (args is None and kwargs is None):
+            args = self.given[0] if args is None else args
+            kwargs = self.given[1] if kwargs is None else kwargs
+        return TryAgainLater(error, after, limit, args, kwargs)''',
     "passed_on": '''def passed_on(attempt: Attempt, result: R) -> R:
     """The result, if something is to follow the step."""
     if attempt.ends_chain:
@@ -79,7 +92,13 @@ TRY_AGAIN: Final = '''class TryAgain(Exception):
     """Not ready yet: to be tried again later."""'''
 CHAIN_ENDED: Final = '''class ChainEnded(Exception):
     """Nothing is to follow this step: what it was for is done."""'''
-IMPORTS: Final = ("from dataclasses import dataclass", "from typing import TypeVar")
+IMPORTS: Final = (
+    "from collections.abc import Mapping, Sequence",
+    "from dataclasses import dataclass",
+    "from typing import Any, TypeVar",
+)
+#: The parameters of ``Task.retry``, in their order.
+_RETRY: Final = ("args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,24 +197,67 @@ def ends_at_once(module: Module, statement: ast.Assign) -> ast.Return | None:
 class Asked:
     """One ``self.retry``. error: what its handler catches, or "". own: no policy can say it.
 
-    limit: its own ``max_retries``; -1 for one that is not written out, None for none.
+    limit: its own ``max_retries``; -1 for one that is not written out, None for none. renews: which
+    of ``args`` and ``kwargs`` the next attempt is given anew.
     """
 
     error: str
     countdown: ast.expr | None
     own: bool
     limit: int | None
+    renews: frozenset[str] = frozenset()
+
+
+def given_to(module: Module, call: ast.Call) -> dict[str, ast.expr] | None:
+    """The arguments of ``self.retry`` by parameter; None where that cannot be told.
+
+    A name of a handler in the first place is the exception: that is what is meant (PORT138). What
+    is as it would be without it is left out: ``args=None``, ``kwargs=self.request.kwargs``.
+    """
+    given: dict[str, ast.expr] = {}
+    for place, value in enumerate(call.args):
+        if isinstance(value, ast.Starred) or place >= len(_RETRY):
+            return None
+        word = "exc" if place == 0 and is_caught(module, call, value) else _RETRY[place]
+        given[word] = value
+    for keyword in call.keywords:
+        if keyword.arg is None or keyword.arg in given:
+            return None
+        given[keyword.arg] = keyword.value
+    for word in ("args", "kwargs"):
+        value_ = given.get(word)
+        usual = isinstance(value_, ast.Constant) and value_.value is None
+        if value_ is not None and (usual or _is_own(value_, word)):
+            del given[word]
+    return given
+
+
+def is_caught(module: Module, call: ast.Call, value: ast.expr) -> bool:
+    """Whether a value is the exception of a handler around a call."""
+    handlers = [n.name for n in module.around(call) if isinstance(n, ast.ExceptHandler)]
+    return isinstance(value, ast.Name) and value.id in handlers
+
+
+def _is_own(value: ast.expr, word: str) -> bool:
+    """``self.request.args``: what this attempt was given."""
+    above = value.value if isinstance(value, ast.Attribute) and value.attr == word else None
+    return (
+        isinstance(above, ast.Attribute)
+        and above.attr == "request"
+        and isinstance(above.value, ast.Name)
+    )
 
 
 def asked_for(module: Module, function: Function, name: str, *, body: bool) -> Iterator[Asked]:
     """The ways in which a function asks for another attempt; ``body``: it is a task's own."""
     for call in retry_calls(module, function, name):
-        given = {k.arg: k.value for k in call.keywords if k.arg}
+        given = given_to(module, call) or {}
         handler = next((n for n in module.around(call) if isinstance(n, ast.ExceptHandler)), None)
+        renews = _renewed(given, call)
         caught = handler.type if handler is not None else None
         kinds = caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else []
         exc = given.get("exc")
-        own = not body or "max_retries" in given
+        own = not body or "max_retries" in given or bool(renews)
         if handler is not None:
             others = any(
                 isinstance(n, ast.Raise) and call not in ast.walk(n) for n in ast.walk(handler)
@@ -209,7 +271,35 @@ def asked_for(module: Module, function: Function, name: str, *, body: bool) -> I
             said = module.literal(given["max_retries"])
             limit = said if isinstance(said, int) else -1
         for error in [ast.unparse(kind) for kind in kinds] or [""]:
-            yield Asked(error, given.get("countdown"), own, limit)
+            yield Asked(error, given.get("countdown"), own, limit, renews)
+
+
+def _renewed(given: Mapping[str, ast.expr], call: ast.Call) -> frozenset[str]:
+    """In which ways a ``self.retry`` gives other arguments: one, or any by ``renewing``."""
+    words = {"args", "kwargs"} & given.keys()
+    if call.args and ast.unparse(call.args[0]).endswith(f".{ARGS_AGAIN}"):
+        return frozenset({"args", "kwargs", "both"})
+    return frozenset({"both"} if len(words) > 1 else words)
+
+
+def renewing(renews: frozenset[str], again: str) -> list[str]:
+    """How Celery's task hands on what its body asks for: the first arguments of ``self.retry``.
+
+    By position where the body gives now one of the two, now the other: so a later run knows.
+    """
+    both = [f"{again}.{ARGS_AGAIN}", f"{again}.{KWARGS_AGAIN}"]
+    if len(renews) > 1:
+        return both
+    named = [f"args={both[0]}", f"kwargs={both[1]}"]
+    match [*renews]:
+        case []:
+            return []
+        case ["args"]:
+            return named[:1]
+        case ["kwargs"]:
+            return named[1:]
+        case _:
+            return named
 
 
 def _is_whole(function: Function, handler: ast.ExceptHandler) -> bool:
@@ -284,34 +374,36 @@ def _one(module: Module, node: ast.Name, name: str, said: str, edits: Edits) -> 
             edits.replace(statement, f"{ATTEMPT}.ends_chain = True")
             return ""
     if path == "retry" and isinstance(second, ast.Call) and second.func is first:
-        return _retry(module, second, edits)
+        return _retry(module, second, name, edits)
     return f"the body uses {ast.unparse(target)}"
 
 
-def _retry(module: Module, call: ast.Call, edits: Edits) -> str:
+def _retry(module: Module, call: ast.Call, name: str, edits: Edits) -> str:
     """Replace ``self.retry(...)`` by ``raise attempt.again(...)``; why it cannot be, or ""."""
     statement = module.parents.get(call)
     if not isinstance(statement, ast.Raise | ast.Expr | ast.Return):
         return "self.retry inside of an expression"
-    given = {k.arg: k.value for k in call.keywords if k.arg}
-    if call.args:
-        match call.args:
-            case [ast.Name() as error]:
-                given.setdefault("exc", error)
-            case _:
-                return "self.retry with arguments"
-    spread = any(k.arg is None for k in call.keywords)
-    if spread or set(given) - {"exc", "countdown", "max_retries"}:
-        return f"self.retry with {', '.join(sorted(set(given) - {'exc', 'countdown'}))}"
+    given = given_to(module, call)
+    if given is None:
+        return "self.retry with arguments"
+    unsaid = set(given) - {"exc", "countdown", "max_retries", "args", "kwargs"}
+    if unsaid:
+        return f"self.retry with {', '.join(sorted(unsaid))}"
+    names = {"countdown": "after", "max_retries": "limit", "args": "args", "kwargs": "kwargs"}
     said = [edits_text(module, given["exc"])] if "exc" in given else []
-    if "countdown" in given:
-        said.append(f"after={edits_text(module, given['countdown'])}")
-    if "max_retries" in given:
-        said.append(f"limit={edits_text(module, given['max_retries'])}")
+    said += [
+        f"{ours}={edits_text(module, given[word])}" for word, ours in names.items() if word in given
+    ]
+    if any(isinstance(n, ast.Name) and n.id == name for one in said for n in _walked(one)):
+        return f"the body uses {name} in what it asks for"
     cause = statement.cause if isinstance(statement, ast.Raise) else None
     source = "" if cause is None else f" from {ast.unparse(cause)}"
     edits.replace(statement, f"raise {ATTEMPT}.again({', '.join(said)}){source}")
     return ""
+
+
+def _walked(argument: str) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(f"_({argument})"))
 
 
 def edits_text(module: Module, node: ast.expr) -> str:

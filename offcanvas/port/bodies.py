@@ -50,6 +50,7 @@ class Body:
     tries_again: it raises ``TryAgain`` where Celery's side called ``self.retry``.
     ends: it raises ``ChainEnded`` where Celery's side said that nothing follows.
     attempt: it takes an ``Attempt`` as the keyword argument ``attempt``, in place of the others.
+    renews: in which ways it asks for an attempt with other arguments.
     sends: what it takes as keyword arguments and calls to send other tasks.
     todo: the note that explains why there is no body, if there is none.
     moved: Celery's task calls the function already: an earlier port has moved it there.
@@ -61,6 +62,7 @@ class Body:
     tries_again: bool = False
     ends: bool = False
     attempt: bool = False
+    renews: frozenset[str] = frozenset()
     sends: tuple[sends.Sender, ...] = ()
     todo: Note | None = None
     moved: bool = False
@@ -256,10 +258,7 @@ class Bodies:
             params = (*_before_kwargs(params), *more)
             params = (*params, *(p for p in task.params if p.kind == "kwargs"))
         if state.meant:
-            why = (
-                f"{task.name}: self.retry(error) fails in Celery; self.retry(exc=error) is emitted"
-            )
-            self.notes.append(Note("PORT138", task.place, why, task.name))
+            self.notes.append(self._meant(task))
         work.try_again |= state.try_again
         work.chain_ended |= state.ends
         ends = state.ends or (attempt and task.ends)
@@ -277,6 +276,7 @@ class Bodies:
             tries_again=state.try_again,
             ends=ends,
             attempt=attempt,
+            renews=task.renews if attempt else frozenset(),
             sends=sent,
         )
 
@@ -286,12 +286,22 @@ class Bodies:
         """The same where the body is given an ``Attempt``; its helpers come along."""
         self._attempts(work)
         name = next(iter(function.params.items)).name
+        if task.renews and "class Attempt" in work.existing and "given:" not in work.existing:
+            why = "self.retry with other arguments, which Attempt of an earlier port cannot say"
+            return self._todo("PORT211", module, function.node, task, why)
         found = self._handed(module, function, name, task.name, edits, work)
         if found is None:
+            for call in attempts.retry_calls(module, function, name):
+                if call.args and attempts.is_caught(module, call, call.args[0]):
+                    self.notes.append(self._meant(task))
             return None
         node, why = found
         code = "PORT211" if "self.retry" in why else "PORT212"
         return self._todo(code, module, node, task, why)
+
+    def _meant(self, task: Task) -> Note:
+        why = f"{task.name}: self.retry(error) fails in Celery; self.retry(exc=error) is emitted"
+        return Note("PORT138", task.place, why, task.name)
 
     def _attempts(self, work: Work) -> None:
         """The module that first needs an ``Attempt`` defines it for all."""

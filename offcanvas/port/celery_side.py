@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from offcanvas.port import attempts
 from offcanvas.port.bodies import Body, Work
 from offcanvas.port.edits import Edits
 from offcanvas.port.errbacks import replacements
@@ -144,13 +145,14 @@ def _with_attempt(
     call = f"{alias}.{body.name}({', '.join([*arguments, 'attempt=attempt'])})"
     returns = function.node.returns
     nothing = isinstance(returns, ast.Constant) and returns.value is None
+    asked = "exc=again.error, countdown=again.after, max_retries=again.limit"
     lines = [
         f"attempt = {alias}.Attempt({given})",
         "try:",
         f"    {call}" if nothing else f"    return {call}",
         f"except {alias}.TryAgainLater as again:",
         f"    raise {me}.retry(",
-        "        exc=again.error, countdown=again.after, max_retries=again.limit",
+        f"        {', '.join([*attempts.renewing(body.renews, 'again'), asked])}",
         "    ) from again.error",
     ]
     if body.ends:

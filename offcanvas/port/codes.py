@@ -414,6 +414,24 @@ type, or looks keys up as text, does something else then. Hand on lists, and dic
 as keys.""",
     ),
     Code(
+        "PORT151",
+        Verdict.DECIDE,
+        "an attempt that is given other arguments than the one before",
+        """`self.retry(args=..., kwargs=...)` sends Celery's message again with other arguments, and
+attempts are counted on. On Temporal an attempt tells the next one its arguments by a heartbeat,
+which the server keeps; on Prefect they are kept in the process of the task run, which its attempts
+share. As in a message, what is not given anew stays as it is, and all is plain JSON: an attempt
+that asks for anything else fails, and there is no further one.""",
+    ),
+    Code(
+        "PORT152",
+        Verdict.DECIDE,
+        "a context that the class of a task has around its body",
+        """`__call__` of the task's class runs the body in a context (`with app.app_context():` of
+Flask, say). `context.py` does the same around the step; an app that the function around that class
+made for itself is made anew there, once in each process.""",
+    ),
+    Code(
         "PORT210",
         Verdict.TODO,
         "an errback that reads more of the failure than its kind and text",
@@ -425,9 +443,10 @@ input.""",
         "PORT211",
         Verdict.TODO,
         "self.retry that a policy cannot express",
-        """The wait before the next attempt, or whether there is one, depends on something that
-only the body knows. The step raises at this place until it is written with the engine's own
-means (`ApplicationError(next_retry_delay=...)` on Temporal, a loop in the flow on Prefect).""",
+        """The wait before the next attempt, its arguments, or whether there is one, depends on
+something that only the body knows. The step raises at this place until it is written with the
+engine's own means (`ApplicationError(next_retry_delay=...)` on Temporal, a loop in the flow on
+Prefect).""",
     ),
     Code(
         "PORT212",
@@ -520,9 +539,9 @@ called directly it would do so on Celery's broker. Port it with `--bodies extrac
         Verdict.REFUSED,
         "a canvas that Celery runs and a port cannot say",
         """What the step is given, or which errbacks there are, is another thing in each round of a
-loop or on each side of a condition. In a chain that a loop builds, the first step is handed nothing
-and the others the result of the one before: write the first one before the loop. Where a condition
-changes a chord's errbacks, write two chords.""",
+loop or on each side of a condition. In a chain that a loop builds with conditions in it, the first
+step is handed nothing and the others the result of the one before: write the first one before the
+loop. Where a condition changes a chord's errbacks, write two chords.""",
     ),
     Code(
         "PORT900",

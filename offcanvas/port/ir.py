@@ -234,6 +234,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """How a message hands its arguments on: so many by position, and these by name.
+
+    ``None`` for what is not known before it runs.
+    """
+
+    count: int | None
+    names: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Let:
     """A name for data that needs nothing but inputs."""
 
@@ -272,6 +283,21 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What the class of a task, ``owner`` in the file ``path``, has around each body.
+
+    items: the expressions of the ``with``. locals: names that these need with their values.
+    globals: names of modules that both need, each with the file of its module.
+    """
+
+    path: str
+    owner: str
+    items: tuple[str, ...]
+    locals: tuple[tuple[str, str], ...]
+    globals: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Canvas:
     """One builder: what it is given, the data it reads first, and the canvas it makes.
 
@@ -281,7 +307,7 @@ class Canvas:
     ``built`` are the values of an object that was built already, by parameter.
     ``rows`` are classes of lists among its parameters. ``site``: it is sent in the midst of other
     code, which hands in ``given``, by parameter, as source. ``lone``: it is one task, which the
-    body of another one sends.
+    body of another one sends, in the forms ``sent``.
     """
 
     name: str
@@ -302,6 +328,7 @@ class Canvas:
     site: bool = False
     given: tuple[tuple[str, str], ...] = ()
     lone: bool = False
+    sent: tuple[Sent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +340,8 @@ class Task:
     ``attempt``: its body is given an ``Attempt`` in the place of its task object.
     ``decorators`` are those around its function, without the one that makes it a task. ``hooks``
     are methods of its base class that Celery calls around it, or that class if it is a library's.
+    ``renews``: it asks for attempts with other arguments; for each way what is given anew, "args",
+    "kwargs" or "both". ``context``: what its class has around the body.
     """
 
     name: str
@@ -329,6 +358,8 @@ class Task:
     attempt: bool = False
     decorators: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    renews: frozenset[str] = frozenset()
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from offcanvas.port.ir import (
     Param,
     Part,
     Plan,
+    Sent,
     Seq,
     Side,
     Spread,
@@ -123,8 +124,19 @@ _RETURNED: Final = _Returned()
 
 #: Names that the modules of steps have for themselves: a task of that name is called otherwise.
 _OWN: Final = frozenset(
-    {"Any", "activity", "asked_again", "attempt", "dataclass", "expires", "limited", "packed"}
-    | {"rate_limit", "retried_on", "sends", "task", "task_run", "unpacked", "work"}
+    {"Any", "activity", "as_asked", "asked_again", "attempt", "by_name", "by_place", "dataclass"}
+    | {
+        "expires",
+        "in_context",
+        "limited",
+        "packed",
+        "rate_limit",
+        "retried_on",
+        "sends",
+        "task",
+        "task_run",
+    }
+    | {"unpacked", "work"}
 )
 
 
@@ -137,6 +149,15 @@ class Steps:
     """Of errbacks: what their bodies read of the failure."""
     pickles: bool = False
     made: dict[tuple[str, str], Step] = field(default_factory=dict)
+    sent: dict[str, dict[Sent, None]] = field(default_factory=dict)
+    """Of tasks: the forms in which Celery's messages hand them their arguments."""
+
+    def all(self) -> tuple[Step, ...]:
+        """The steps that were made."""
+        return tuple(
+            replace(step, sent=tuple(self.sent.get(name, ()))) if kind == "task" else step
+            for (name, kind), step in self.made.items()
+        )
 
     def of_task(self, name: str, kind: Literal["task", "map", "starmap", "errback"]) -> Step:
         """The step for a task."""
@@ -524,13 +545,10 @@ class Lowering:
         """A loop or condition inside a chain: each way through it leaves its value in one name."""
         fed = value
         if value is None:
-            if isinstance(part, Each) and any(map(_takes, part.parts)):
-                raise UnsaidError(
-                    part.place,
-                    "the first step of a chain that a loop builds is handed nothing",
-                )
             value = routine.name("result")
             block.append(Set(value, "None", "Any"))
+            if isinstance(part, Each) and any(map(_takes, part.parts)):
+                return self._first_apart(part, value, block, routine)
         elif not value.isidentifier() or value in self.canvas_names():
             fresh = routine.name("value")
             block.append(Set(fresh, value))
@@ -550,6 +568,27 @@ class Lowering:
             block.append(Loop(part.var, part.over, bodies[0]))
         else:
             block.append(Branch(part.test, bodies[0], bodies[1]))
+        return value
+
+    def _first_apart(
+        self, part: Each, value: str, block: list[Statement], routine: _Routine
+    ) -> str:
+        """A loop that builds a chain from its first step on: that one is handed nothing."""
+        if not all(isinstance(one, Node) for one in part.parts):
+            raise UnsaidError(
+                part.place, "the first step of a chain that a loop builds is handed nothing"
+            )
+        first = routine.name("first")
+        block.append(Set(first, "True", "bool"))
+        self.local.update(targets(part.var))
+        routine.taken.update(targets(part.var))
+        bodies: list[tuple[Statement, ...]] = []
+        for given in (None, value):
+            body: list[Statement] = []
+            self._sequence(part.parts, given, _Exactly(value), body, routine)
+            bodies.append(tuple(body))
+        begun = (*bodies[0], Set(first, "False"))
+        block.append(Loop(part.var, part.over, (Branch(first, begun, bodies[1]),)))
         return value
 
     def canvas_names(self) -> set[str]:
@@ -815,7 +854,22 @@ class Lowering:
         task = self.steps.tasks[node.task]
         fed = () if given is None or node.immutable else (given,)
         values = _bound(task, (*fed, *node.args), node.kwargs, node)
+        lone = self.canvas.lone and node is self.canvas.root
+        self._sent(task, (*fed, *node.args), node.kwargs, self.canvas.sent if lone else ())
         return StepCall(step.name, values, node.options, node.place)
+
+    def _sent(
+        self,
+        task: Task,
+        args: Sequence[str],
+        kwargs: Sequence[tuple[str, str]],
+        known: Sequence[Sent] = (),
+    ) -> None:
+        """Keep how Celery's message of this step hands its arguments on."""
+        count = None if any(text.startswith("*") for text in args) else len(args)
+        names = frozenset(name for name, _ in kwargs)
+        forms = self.steps.sent.setdefault(task.name, {})
+        forms |= dict.fromkeys(known or (Sent(count, names),))
 
     def _errback(self, errback: Errback) -> StepCall:
         node = errback.step
@@ -831,6 +885,7 @@ class Lowering:
                 told.append(Given("error", Told.TEXT))
             return StepCall(step.name, tuple(told), node.options, node.place)
         step = self.steps.of_task(node.task, "task")
+        self._sent(task, (*([_ID] if errback.style == "old" else []), *node.args), node.kwargs)
         if errback.style == "bare":
             values = _bound(task, node.args, node.kwargs, node)
             return StepCall(step.name, values, node.options, node.place)
@@ -1043,4 +1098,4 @@ def program(plan: Plan, needs: Mapping[str, Needs], reserved: frozenset[str]) ->
     steps = Steps(plan.tasks, needs, plan.pickles)
     canvases = map(packed_canvas, plan.canvases) if plan.pickles else plan.canvases
     scripts = tuple(Lowering(canvas, steps, reserved).script() for canvas in canvases)
-    return Program(plan.package, scripts, tuple(steps.made.values()))
+    return Program(plan.package, scripts, steps.all())

@@ -24,10 +24,14 @@ _WORST: Final = (Verdict.REFUSED, Verdict.TODO, Verdict.DECIDE, Verdict.EXACT)
 
 @dataclass(frozen=True)
 class Report:
-    """The notes of a port, and its canvases with the worst verdict of each."""
+    """The notes of a port, and its canvases with the worst verdict of each.
+
+    ``left``: of functions that are refused and not in the port, the name and why.
+    """
 
     plan: Plan
     notes: tuple[Note, ...]
+    left: tuple[Note, ...] = ()
 
     def verdict(self, canvas: Canvas) -> Verdict:
         """The worst of what concerns a canvas: what is in it, and in the tasks that it calls."""
@@ -58,7 +62,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all exact, 1 decisions or todos, 2 refused."""
+        """0 all exact, 1 decisions or todos, or something is left out, 2 refused."""
+        if self.left:
+            return 1
         return {Verdict.EXACT: 0, Verdict.REFUSED: 2}.get(self.worst, 1)
 
     def text(self) -> str:
@@ -95,11 +101,34 @@ class Report:
             }
             for note in self.notes
         ]
-        return json.dumps({"canvases": canvases, "notes": notes, "files": sorted(files)}, indent=2)
+        told = {"canvases": canvases, "notes": notes, "files": sorted(files)}
+        if self.left:
+            told["refused"] = [
+                {
+                    "function": one.about,
+                    "path": one.place.path,
+                    "line": one.place.line,
+                    "code": one.code,
+                    "message": one.message,
+                }
+                for one in self.left
+            ]
+        return json.dumps(told, indent=2)
+
+    def refusals(self) -> str:
+        """One line for each function that is left out, and how many there are."""
+        lines = [
+            escaped(f"{one.place}: {one.code} refused: {one.about}: {one.message}")
+            for one in self.left
+        ]
+        one = len(self.left) == 1
+        what = "function is refused and is" if one else "functions are refused and are"
+        return "\n".join([*lines, f"{len(self.left)} {what} not in the port"])
 
     def sarif(self) -> str:
         """SARIF 2.1.0, for a code review."""
-        rules = sorted({note.code for note in self.notes})
+        notes = [*self.notes, *self.left]
+        rules = sorted({note.code for note in notes})
         levels = {Verdict.REFUSED: "error", Verdict.TODO: "warning", Verdict.DECIDE: "note"}
         results = [
             {
@@ -115,7 +144,7 @@ class Report:
                     }
                 ],
             }
-            for note in self.notes
+            for note in notes
         ]
         driver = {
             "name": "offcanvas port",
@@ -191,6 +220,9 @@ def port_md(
             note.code for note in found
         ))  # fmt: skip
         lines += ["", f"More on each: {codes}."]
+    if report.left:
+        lines += ["", "## Refused, and not in this port", ""]
+        lines += [f"- `{one.code}` {one.place}: {one.about}: {one.message}" for one in report.left]
     calls = [*_started(plan, engine), *call_sites(project, plan)]
     lines += ["", "## Effort", "", "| | how often | |", "|---|---|---|"]
     if calls:

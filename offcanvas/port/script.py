@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, TypeAlias
 
-from offcanvas.port.ir import Canvas, Load, Options, Param, Place, Task
+from offcanvas.port.ir import Canvas, Load, Options, Param, Place, Sent, Task
 
 
 class Told(Enum):
@@ -268,7 +268,7 @@ class Step:
     kind: "task" calls a task's body; "map" and "starmap" loop over one parameter, ``items``;
     "errback" is told of a failure (``kind`` and ``error`` after its own parameters); "load" reads
     the world. ``params`` have types as source, never "". packs: what JSON does not carry of its
-    result is pickled.
+    result is pickled. sent: the forms in which Celery's messages hand it its arguments.
     """
 
     name: str
@@ -278,6 +278,7 @@ class Step:
     task: Task | None = None
     load: Load | None = None
     packs: bool = False
+    sent: tuple[Sent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from offcanvas.audit.names import SIGNATURE, TASK
 from offcanvas.port import names as naming
-from offcanvas.port.ir import Place, walk
+from offcanvas.port.ir import Place, Sent, walk
 
 if TYPE_CHECKING:
     from offcanvas.audit.module import Module
@@ -329,6 +329,40 @@ def sends_in(module: Module, function: Function) -> Iterator[Send]:
             yield Send(node, call, task, source, signed)
         else:
             yield Send(node, call if word == "apply_async" else None, task, source)
+
+
+def forms(
+    module: Module, function: Function, seen: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Sent]]:
+    """How what a function sends hands its arguments on: the name of the task, and the form.
+
+    Raises:
+        NotSentError: one of them is not ``task.delay(...)``.
+    """
+    for one in sends_in(module, function):
+        yield one.task.name, _form(module, one)
+    for passed in passed_on(module, function, seen):
+        yield from forms(module, passed.function, seen | {function.qualname})
+
+
+def _form(module: Module, send: Send) -> Sent:
+    above = module.parents.get(send.node)
+    called = above if isinstance(above, ast.Call) and above.func is send.node else None
+    call = send.signed or called
+    if call is None:
+        return Sent(None, None)  # handed on, and called elsewhere
+    if send.node.attr == "apply_async" and send.signed is None:
+        said = ast.parse(f"_({_packed(call)})", mode="eval").body
+        call = said if isinstance(said, ast.Call) else call
+    starred = any(isinstance(one, ast.Starred) for one in call.args)
+    names = [keyword.arg for keyword in call.keywords]
+    for keyword in call.keywords:
+        if keyword.arg is None and isinstance(keyword.value, ast.Dict):
+            names.remove(None)
+            written = [k.value if isinstance(k, ast.Constant) else None for k in keyword.value.keys]
+            names += [word if isinstance(word, str) else None for word in written]
+    known = frozenset(name for name in names if name)
+    return Sent(None if starred else len(call.args), None if None in names else known)
 
 
 def _of(signed: ast.Call) -> ast.expr:

@@ -309,12 +309,27 @@ def test_what_has_many_shapes_or_hides_is_to_be_written(tmp_path: Path) -> None:
 def test_a_loop_whose_first_step_is_handed_nothing_is_not_celerys_fault(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write("till/__init__.py", "")
-    fold = "\n\ndef sums(names):\n    return chain(add.s(one) for one in names)\n"
+    fold = "\n\ndef sums(names):\n    return chain(add.s(one) for one in names if one)\n"
     folder.write("till/tasks.py", ROUNDS + fold)
     refused = folder.port("till.tasks:sums", "--to", "temporal")
     assert (refused.code, refused.out) == (2, "")
     assert "PORT306: till/tasks.py:" in refused.err
     assert refused.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("engine", ["temporal", "prefect"])
+def test_the_first_step_of_a_chain_that_a_loop_builds(tmp_path: Path, engine: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write("till/__init__.py", "")
+    fold = "\n\ndef sums(names):\n    return chain(add.s(one) for one in names)\n"
+    folder.write("till/tasks.py", ROUNDS + fold)
+    samples = ("--sample", '{"names": [1, 2, 3]}', "--sample", '{"names": [4]}')
+    ended = folder.port("till.tasks:sums", "--to", engine, *samples)
+    assert ended.code == (1 if engine == "temporal" else 0), ended.err
+    file = "workflows" if engine == "temporal" else "flows"
+    text = (tmp_path / f"till_{engine}/{file}.py").read_text()
+    assert "if first:" in text
+    assert "first = False" in text
 
 
 def test_an_empty_body_that_hides_failures_is_told_of(tmp_path: Path) -> None:

@@ -117,6 +117,21 @@ CASES = (
     _task("publish_sites", "names=['c', 'a', 'b'], version='live', size=2, with_delete=True"),
     _task("publish_sites", "names=['d', 'e'], version='draft', size=1, prepublish=True"),
     _task("publish_sites", "names=['f', 'broken', 'g'], version='live', size=2", "error"),
+    *(
+        Case("studio", f"transcripts({videos})", "transcripts", f"videos={videos}", ends)
+        for videos, ends in (([1, 2, 4], "value"), ([3], "error"))
+    ),
+    *(
+        Case("studio", f"index({pks}, {quick})", "index", f"pks={pks}, quick={quick}", ends)
+        for pks, quick, ends in (
+            ([1, 20, 2, 21], True, "value"),
+            ([3, 22, 11, 4], False, "value"),
+            ([5, 30], False, "error"),
+        )
+    ),
+    _task("publish_and_tell", "names=['x', 'y'], version='live'"),
+    _task("count_published", "names=['x', 'y', 'z'], version='live'"),
+    _task("count_published", "names=['x', 'broken'], version='live'", "error"),
     Case(
         "papers",
         "split([4], [[1, 2], [3]], delete_originals=True, user=1)",
@@ -391,6 +406,9 @@ def test_cases_end_in_celery_as_they_are_meant_to(wanted: Ran) -> None:
     assert [kind for kind, _ in wanted.ends] == meant
     assert sum('"fetch_docket", "5"' in call for call in wanted.calls) == 3
     assert sum('"restore"' in call for call in wanted.calls) == 2
+    assert sum('"request_transcript", "3"' in call for call in wanted.calls) == 4
+    assert sum('"open"' in call or '"close"' in call for call in wanted.calls) == 6
+    assert sum('"index_pages"' in call for call in wanted.calls) == 2 + 2 + 4
     assert not any('mark_successful", "8' in call for call in wanted.calls)
 
 
@@ -404,8 +422,9 @@ def test_on_prefect(folders: Path, prefect_url: str, wanted: Ran) -> None:
 
 
 def test_in_memory_without_a_port(folders: Path, wanted: Ran) -> None:
-    """Of the project that sends JSON: the kit carries no pickles."""
-    cases = [case for case in CASES if case.package == "studio"]
+    """Of the project that sends JSON: the kit carries no pickles, and a task waits for no other."""
+    waits = ("publish_and_tell", "count_published")
+    cases = [case for case in CASES if case.package == "studio" and case.name not in waits]
     ran = _run(folders, "memory", "memory", cases=cases)
     assert ran.ends == wanted.ends[: len(cases)]
     assert ran.calls == [call for call in wanted.calls if call in set(ran.calls)]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from offcanvas.audit.module import Module
 from offcanvas.port.bodies import Bodies, Body
+from offcanvas.port.emit.contexts import name_of
 from offcanvas.port.emit.typing import Types
 from offcanvas.port.errbacks import Needs, needs_of
-from offcanvas.port.ir import Load, Note, Param, Place, Plan, Row
+from offcanvas.port.ir import Context, Load, Note, Param, Place, Plan, Row
 from offcanvas.port.lower import UnsaidError
 from offcanvas.port.source import free_names, renamed
 
@@ -39,6 +40,8 @@ class Parts:
     notes: list[Note] = field(default_factory=list)
     imported: dict[str, str] = field(default_factory=dict)
     """Imports of the project's names that steps use, by name."""
+    contexts: list[Context] = field(default_factory=list)
+    """What the classes of tasks have around bodies, in the order of its use."""
 
     def __post_init__(self) -> None:
         """Nothing is read before it is asked for."""
@@ -63,6 +66,18 @@ class Parts:
         body = self.bodies.task(step.task, errback=step.kind == "errback")
         module = self.module(step.task.place.path)
         return body, self.bodies.work_of(module).module
+
+    def in_context(self, step: Step, call: str) -> tuple[str, frozenset[str]]:
+        """A function with what the class of its task has around it, and the import it needs."""
+        if step.task is None or step.task.context is None:
+            return call, frozenset()
+        context = step.task.context
+        if context not in self.contexts:
+            self.contexts.append(context)
+        name = name_of(self.contexts.index(context))
+        what = f"with {', '.join(context.items)}, of {context.owner}, is around the step too"
+        self.note("PORT152", step.task.place, f"{step.task.name}: {what}", step.task.name)
+        return f"{name}({call})", frozenset({f"from {self.package}.context import {name}"})
 
     def run(self, step: Step) -> tuple[str, str]:
         """The function of Celery's task that a step calls, and the import it needs."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from offcanvas.port.emit.parts import alias_of, import_of
 from offcanvas.port.pickled import TUPLES
-from offcanvas.port.source import renamed
+from offcanvas.port.source import free_names, renamed
 from offcanvas.port.split import is_moved
 
 if TYPE_CHECKING:
@@ -106,8 +106,13 @@ def _inside(
     if step.load is not None:
         return _load(parts, step, step.load, returns, prefix)
     if parts.by_call and step.kind != "errback":
+        if step.task is not None and step.task.renews:
+            why = f"{step.task.name}: self.retry with other arguments in a body that is called"
+            parts.note("PORT211", step.task.place, why, step.task.name)
+            return Inside("", code="PORT211", why=why)
         call, imported = parts.run(step)
-        return _called(step, prefix, call, frozenset({imported}), [])
+        call, more = parts.in_context(step, call)
+        return _called(step, prefix, call, frozenset({imported}) | more, [])
     body, work = parts.body(step)
     if body.todo is not None:
         return Inside("", code=body.todo.code, why=body.todo.message)
@@ -122,6 +127,8 @@ def _inside(
                 return Inside("", code="PORT218", why=why)
             call = f"{around.text}({call})"
             imports |= around.imports
+    call, more = parts.in_context(step, call)
+    imports |= more
     if limits is not None:
         hard, soft = limits
         said = [f"hard={hard:g}"] if hard is not None else []
@@ -131,6 +138,8 @@ def _inside(
     sent = [f"{one.name}=sends.{one.name}" for one in body.sends]
     if sent:
         imports |= {f"from {parts.package} import sends"}
+    if body.attempt and step.task is not None and step.task.renews and step.kind == "task":
+        return _renewing(parts, step, prefix, call, imports, sent, retries, task_id)
     if body.attempt and step.task is not None:
         found = _called(step, prefix, call, imports, ["attempt=attempt", *sent])
         policy = step.task.policy.retries
@@ -143,6 +152,86 @@ def _inside(
     told += [f"task_id={task_id}"] if body.task_id else []
     told += sent
     return _called(step, prefix, call, imports, told)
+
+
+def _renewing(
+    parts: Parts,
+    step: Step,
+    prefix: str,
+    call: str,
+    imports: frozenset[str],
+    sent: list[str],
+    retries: str,
+    task_id: str,
+) -> Inside:
+    """A step whose next attempt may be given other arguments: called as Celery's message says."""
+    body, work = parts.body(step)
+    form, why = form_of(step)
+    if form is None or step.task is None:
+        told = f"{step.task.name if step.task is not None else step.name}: {why}"
+        parts.note("PORT211", place_of(step), told, told.partition(":")[0])
+        return Inside("", code="PORT211", why=told)
+    count, names = form
+    places = [p for p in step.params if p.kind == "positional"][:count]
+    rest = [p for p in step.params if p.kind == "args"]
+    named = [p for p in step.params if p.name in names and p not in places]
+    others = [p for p in step.params if p.kind == "kwargs"]
+    by_place = [*(_value(p, prefix) for p in places), *(f"*{_value(p, prefix)}" for p in rest)]
+    by_name = [f'"{p.name}": {_value(p, prefix)}' for p in named]
+    by_name += [f"**{_value(p, prefix)}" for p in others]
+    alias = alias_of(work)
+    policy = step.task.policy.retries
+    which = [retries, str(policy.limit if policy is not None else 3)]
+    which += [task_id] if body.task_id else []
+    which += ["given=(by_place, by_name)"]
+    said = ["*by_place", "**by_name", "attempt=attempt", *sent]
+    text = f"{call}({', '.join(said)})"
+    text = f"{alias}.passed_on(attempt, {text})" if body.ends else text
+    before = (
+        f"by_place, by_name = as_asked([{', '.join(by_place)}], {{{', '.join(by_name)}}})",
+        f"attempt = {alias}.Attempt({', '.join(which)})",
+    )
+    return Inside(text, imports, before=before)
+
+
+def form_of(step: Step) -> tuple[tuple[int, frozenset[str]] | None, str]:
+    """How a message hands a step its arguments: so many by position, and which by name.
+
+    None with the reason where a next attempt would be given other arguments than on Celery:
+    `self.retry(args=...)` leaves what a message gave by name, `kwargs=...` what by position.
+    """
+    if step.task is None:
+        return None, "it is no task"
+    renews = step.task.renews
+    counts = {one.count for one in step.sent}
+    names = {one.names for one in step.sent}
+    if "args" in renews and (len(names) != 1 or None in names):
+        return None, "self.retry(args=...) keeps what is sent by name, which is not always the same"
+    if "kwargs" in renews and (len(counts) != 1 or None in counts):
+        return None, (
+            "self.retry(kwargs=...) keeps what is sent by position, which is not always the same"
+        )
+    unsaid = [p.name for p in step.params if p.packed or not _is_json(p.annotation)]
+    if unsaid:
+        return None, f"self.retry with other arguments, and {unsaid[0]!r} is not plain JSON"
+    every = frozenset(name for one in names if one for name in one)
+    places = [p.name for p in step.params if p.kind == "positional"]
+    known = [len(places) if count is None else min(count, len(places)) for count in counts]
+    count = max(known, default=len(places))
+    if every & {*places[:count]}:
+        count = min(known)
+    return (count, every | {*places[count : max(known, default=0)]}), ""
+
+
+_JSON = frozenset(
+    {"Any", "Dict", "List", "Mapping", "None", "Optional", "Sequence", "Union", "bool", "dict"}
+    | {"float", "int", "list", "object", "str"}
+)
+
+
+def _is_json(annotation: str) -> bool:
+    """Whether JSON carries all values of a type, as far as the annotation says what they are."""
+    return not annotation or _JSON.issuperset(free_names(annotation))
 
 
 def _called(step: Step, prefix: str, call: str, imports: frozenset[str], told: list[str]) -> Inside:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -57,4 +58,8 @@ class Types:
             else:
                 self.unknown.add(annotation)
                 return "Any", {"from typing import Any"}
-        return ast.unparse(expression(annotation)), imports
+        text = ast.unparse(expression(annotation))
+        if "object" in names:  # to which Temporal's converter makes nothing
+            text = re.sub(r"\bobject\b", "Any", text)
+            imports.add("from typing import Any")
+        return text, imports

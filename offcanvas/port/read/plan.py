@@ -22,6 +22,7 @@ from offcanvas.port.ir import (
     Place,
     Plan,
     Row,
+    Sent,
     Step,
     Task,
     Todo,
@@ -39,7 +40,7 @@ from offcanvas.port.read.sites import Sites
 from offcanvas.port.read.statements import Statements
 from offcanvas.port.read.tasks import decorators_of, params_of, settings_of, task_of, unread_options
 from offcanvas.port.read.values import NotReadError
-from offcanvas.port.sends import NotSentError, Sender, senders
+from offcanvas.port.sends import NotSentError, Sender, forms, senders
 from offcanvas.port.split import split
 
 if TYPE_CHECKING:
@@ -63,13 +64,24 @@ def read_plan(
     Raises:
         BadTarget: a target names nothing.
     """
+    return plan_of(project, builders_of(project, wanted, objects or {}), live, objects)
+
+
+def builders_of(
+    project: Project, wanted: Sequence[str], objects: Mapping[str, nodes.Node]
+) -> list[tuple[Module, Function]]:
+    """The functions that the targets name, each once; ``objects`` are targets that name none.
+
+    Raises:
+        BadTarget: a target names nothing.
+    """
     found: dict[tuple[str, str], tuple[Module, Function]] = {}
     for target in wanted:
-        if target in (objects or {}):
+        if target in objects:
             continue
         for module, function in functions(project, target):
             found[module.path, function.qualname] = (module, function)
-    return plan_of(project, list(found.values()), live, objects)
+    return list(found.values())
 
 
 def plan_of(
@@ -236,10 +248,13 @@ class _Reading:
     def lone(self) -> list[Canvas]:
         """A canvas of one task for each task that the body of another one sends."""
         made: dict[str, Canvas] = {}
+        sent: dict[str, dict[Sent, None]] = {}
         looked: set[str] = set()
         while new := [task for name, task in self.tasks.items() if name not in looked]:
             for task in new:
                 looked.add(task.name)
+                for name, form in self._forms(task):
+                    sent.setdefault(name, {})[form] = None
                 for sender in self._senders(task):
                     for found in sender.canvas.tasks if sender.canvas else (sender.task,):
                         self._know_task(found.name, found)
@@ -249,7 +264,17 @@ class _Reading:
                     what = f"{sender.source}.delay" if sender.source else "a canvas that it sends"
                     why = f"{task.name}: {what} starts {made[key].name}"
                     self._note("PORT143", task.place, why, task.name)
-        return list(made.values())
+        return [replace(made[key], sent=tuple(sent.get(key, ()))) for key in made]
+
+    def _forms(self, task: Task) -> list[tuple[str, Sent]]:
+        module = Module.opened(self.project, task.place.path)
+        function = module.function_named(task.function) if module is not None else None
+        if module is None or function is None:
+            return []
+        try:
+            return list(forms(module, function))
+        except NotSentError:
+            return []
 
     def _senders(self, task: Task) -> tuple[Sender, ...]:
         module = Module.opened(self.project, task.place.path)

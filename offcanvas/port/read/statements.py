@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from offcanvas.audit.names import TASK
+from offcanvas.port import names as naming
+from offcanvas.port.edits import Edits
 from offcanvas.port.ir import (
     Choice,
     Each,
@@ -49,6 +51,11 @@ if TYPE_CHECKING:
 
 Wrap: TypeAlias = "Callable[[list[list[Part]]], Part]"
 _GROWING: Final = frozenset({"append", "extend", "insert"})
+#: What may leave out, or repeat, the evaluation of what is in it.
+_SELDOM: Final = (
+    *(ast.BoolOp, ast.IfExp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp),
+    *(ast.GeneratorExp, ast.Compare, ast.NamedExpr),
+)
 _CHANGING: Final = frozenset({"link", "link_error", "on_error", "set"})
 
 
@@ -232,6 +239,10 @@ class Statements(Expressions):
             if top and (waited := self._waited(statement, scope)) is not None:
                 self._then(statement, rest, scope)
                 return waited
+            if top and (waited := self._waited_inside(statement, rest, scope)) is not None:
+                return waited
+            if top and _allows_waiting(statement, scope.module):
+                return self._block([*statement.body, *rest], scope, top=True)
             if isinstance(statement, ast.If) and _leaves(statement):
                 return self._choice(statement, rest, scope)
             if isinstance(statement, ast.Return):
@@ -280,14 +291,87 @@ class Statements(Expressions):
             and first.value.id == self.result
         ):
             return
+        self._after(rest, rest, scope)
+
+    def _waited_inside(
+        self, statement: ast.stmt, rest: Sequence[ast.stmt], scope: Scope
+    ) -> Node | None:
+        """The canvas of ``return f(result.get())``: the statement and all behind it come after it.
+
+        What the statement does before it waits would be done after it: there has to be nothing.
+        """
+        if not isinstance(statement, ast.Return | ast.Assign | ast.AnnAssign | ast.Expr):
+            return None
+        found: list[tuple[ast.Call, Sent]] = []
+        for node in ast.walk(statement):
+            match node:
+                case ast.Call(func=ast.Attribute(value=waited, attr="get" | "join")):
+                    sent = self.canvas_value(waited, scope)
+                    if isinstance(sent, Sent):
+                        found.append((node, sent))
+        if not found:
+            return None
+        ((call, sent), *others) = found
+        if others:
+            raise self.unknown(call, scope, "two canvases are waited for in one statement")
+        inside = [*ast.walk(call)]
+        around = [*scope.module.around(call)]
+        if any(isinstance(n, _SELDOM) for n in around):
+            raise self.unknown(call, scope, "a canvas is not waited for in each case")
+        begin = (call.lineno, call.col_offset)
+        before = [
+            node
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Call | ast.Await | ast.Subscript | ast.BinOp)
+            and node not in inside
+            and node not in around
+            and (node.lineno, node.col_offset) < begin
+        ]
+        if before:
+            raise self.unknown(call, scope, "the statement does something before it waits")
+        waited = call.func.value if isinstance(call.func, ast.Attribute) else call
+        if isinstance(waited, ast.Name):
+            self._kept.discard(waited.id)
+        names = [
+            node.id
+            for one in (statement, *rest)
+            for node in ast.walk(one)
+            if isinstance(node, ast.Name) and node not in inside
+        ]
+        if isinstance(waited, ast.Name) and waited.id not in names:
+            self.result = waited.id
+        else:
+            self.result = naming.unused("result", [*self._taken, *scope.names, *names])
+        edits = Edits(scope.module.source)
+        edits.replace(call, self.result)
+        ends = isinstance(statement, ast.Return)
+        self._after([statement] if ends else [statement, *rest], rest, scope, inside, edits)
+        self.how = "awaited"
+        return sent.node
+
+    def _after(
+        self,
+        statements: Sequence[ast.stmt],
+        others: Sequence[ast.stmt],
+        scope: Scope,
+        but: Sequence[ast.AST] = (),
+        edits: Edits | None = None,
+    ) -> None:
+        """The step of these statements; ``but``: nodes in them whose place ``result`` has taken.
+
+        ``others`` are those in which there is nothing of a canvas.
+        """
+        first = statements[0]
         function = self._function
         if function is None:
             raise TypeError("no builder is read")
         own = task_object(function)
-        text = without_task(scope.module, rest, own)
-        if text is None or any(has_canvas(scope.module, s, self) for s in rest):
+        text = without_task(scope.module, statements, own, edits)
+        if text is None or any(has_canvas(scope.module, s, self) for s in others):
             raise self.unknown(first, scope, "what follows a canvas that was waited for")
-        used = {n.id for s in rest for n in ast.walk(s) if isinstance(n, ast.Name)} - {own}
+        nodes = [n for s in statements for n in ast.walk(s)]
+        used = {n.id for n in nodes if isinstance(n, ast.Name) and n not in but} - {own}
+        used |= {self.result} if but else set()
         names = [n for n, v in scope.names.items() if isinstance(v, Data) and n in used]
         if any(scope.names[n] != Data(n) for n in names):
             raise self.unknown(first, scope, "it uses a name that is bound more than once")
@@ -295,7 +379,7 @@ class Statements(Expressions):
             self._global(name, scope)
         if self.result in used:
             names.append(self.result)
-        returns = any(isinstance(n, ast.Return) and n.value for s in rest for n in ast.walk(s))
+        returns = any(isinstance(n, ast.Return) and n.value for n in nodes)
         annotation = function.node.returns
         self.after = Load(
             name="",
@@ -726,6 +810,16 @@ def _is_zero(node: ast.expr) -> bool:
 
 def _is_docstring(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _allows_waiting(statement: ast.stmt, module: Module) -> TypeGuard[ast.With]:
+    """``with allow_join_result():``, which lets a task wait for others and does nothing else."""
+    return isinstance(statement, ast.With) and all(
+        isinstance(one.context_expr, ast.Call)
+        and one.optional_vars is None
+        and (module.name(one.context_expr.func) or "").endswith(".allow_join_result")
+        for one in statement.items
+    )
 
 
 def _is_bare_return(statement: ast.stmt) -> bool:

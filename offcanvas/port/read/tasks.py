@@ -12,9 +12,10 @@ from offcanvas.audit.module import Module
 from offcanvas.audit.names import TASK
 from offcanvas.audit.values import Const, Dict, Name, Seq, Value
 from offcanvas.port.attempts import EXHAUSTED, Asked, asked_for, chain_ends, ends_at_once, reached
-from offcanvas.port.ir import Param, Place, Task
+from offcanvas.port.ir import Context, Param, Place, Task
 from offcanvas.port.policy import CAP, DELAY, Policy, Retries
 from offcanvas.port.read import settings
+from offcanvas.port.read.contexts import context_of
 
 if TYPE_CHECKING:
     from offcanvas.audit.project import Project
@@ -112,6 +113,9 @@ def task_of(project: Project, found: Found, live: Mapping[str, Any]) -> Task:
     made = replace(
         made, decorators=decorators_of(module, function), hooks=tuple(_hooks(project, found))
     )
+    if len(made.hooks) == 1:
+        context = _context(project, found)
+        made = made if context is None else replace(made, hooks=(), context=context)
     if not me:
         return made
     ends = [(there, one) for there, inner, name in around for one in chain_ends(inner, name)]
@@ -120,7 +124,9 @@ def task_of(project: Project, found: Found, live: Mapping[str, Any]) -> Task:
     asks = any(
         isinstance(n, ast.Attribute) and n.attr == EXHAUSTED for n in ast.walk(function.node)
     )
-    return replace(made, ends=bool(ends), attempt=own or late or asks or len(around) > 1)
+    renews = frozenset(word for one in asked for word in one.renews)
+    attempt = own or late or asks or len(around) > 1
+    return replace(made, ends=bool(ends), attempt=attempt, renews=renews)
 
 
 def _hooks(project: Project, found: Found) -> Iterator[str]:
@@ -134,6 +140,14 @@ def _hooks(project: Project, found: Found) -> Iterator[str]:
         method = project.index.function(project.index.method(found.base, hook))
         if method is not None:
             yield method[1].qualname
+
+
+def _context(project: Project, found: Found) -> Context | None:
+    """What the ``__call__`` of a task's class puts around its body, if it does nothing else."""
+    if found.base is None or project.index.class_(found.base) is None:
+        return None
+    method = project.index.function(project.index.method(found.base, "__call__"))
+    return None if method is None else context_of(project, method[0].path, method[1].qualname)
 
 
 def _is_of_app(project: Project, found: Found) -> bool:

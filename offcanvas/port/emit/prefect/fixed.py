@@ -134,6 +134,60 @@ def asked_again(
 ''',
 )
 
+AS_ASKED: Final = Fixed(
+    ("import json", "from typing import Any", "from prefect.runtime import task_run"),
+    '''Arguments = tuple[list[Any], dict[str, Any]]
+#: What the next attempt is called with, by the id of its task run: all of one are in one process.
+TOLD: dict[str, Arguments] = {}
+
+
+def as_asked(args: list[Any], kwargs: dict[str, Any]) -> Arguments:
+    """What an attempt before this one has asked to be called with; `args` and `kwargs` at first."""
+    return TOLD.get(str(task_run.id), (args, kwargs))
+
+
+def tell(args: Any, kwargs: Any) -> None:
+    """Tell the next attempt its arguments, as JSON carries them."""
+    args, kwargs = json.loads(json.dumps([args, kwargs]))
+    if not (isinstance(args, list) and isinstance(kwargs, dict)):
+        raise TypeError("args are a list, kwargs a dictionary")
+    TOLD[str(task_run.id)] = (args, kwargs)
+''',
+)
+
+#: In ``ASKED_AGAIN``, where an attempt may ask for other arguments than its own.
+_TOLD: Final = (
+    (
+        "                time.sleep(after)\n",
+        """                if isinstance(error, asked) and error.args_again is not None:
+                    tell(error.args_again, error.kwargs_again)
+                time.sleep(after)
+                ended = False
+""",
+    ),
+    (
+        "            try:\n                return step(",
+        "            ended = True\n            try:\n                return step(",
+    ),
+    (
+        "                raise Again(str(cause)) from error\n",
+        """                raise Again(str(cause)) from error
+            finally:
+                if ended:
+                    TOLD.pop(str(task_run.id), None)
+""",
+    ),
+)
+
+
+def asked_again(*, told: bool) -> Fixed:
+    """``asked_again``; told: an attempt may tell the next one its arguments."""
+    text = ASKED_AGAIN.text
+    for before, after in _TOLD if told else ():
+        text = text.replace(before, after)
+    return Fixed(ASKED_AGAIN.imports, text)
+
+
 LOGGED: Final = Fixed(
     (
         "from collections.abc import Callable",
@@ -198,6 +252,7 @@ def expires(seconds: float) -> Callable[[Callable[Q, R]], Callable[Q, R]]:
 OPTIONS: Final = {
     "STEP": STEP,
     "retried_on": RETRIED_ON,
+    "as_asked": AS_ASKED,
     "asked_again": ASKED_AGAIN,
     "logged": LOGGED,
     "sleep_until": SLEEP_UNTIL,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from offcanvas.port import lower
 from offcanvas.port import names as naming
 from offcanvas.port.emit.cases import cases
+from offcanvas.port.emit.contexts import contexts
 from offcanvas.port.emit.files import formatted
 from offcanvas.port.emit.limits import limits
 from offcanvas.port.emit.loose import marked
@@ -115,6 +116,8 @@ class _Emitter:
             out["fan_out.py"] = fixed.FAN_OUT
         if f"from {self.package}.limits import" in out["tasks.py"]:
             out["limits.py"] = limits(f"{self.package}.tasks")
+        if self.parts.contexts:
+            out["context.py"] = contexts(self.parts, self.parts.contexts)
         if self.parts.plan.pickles:
             out["objects.py"] = OBJECTS
         files = {f"{self.package}/{name}": settled(text) for name, text in out.items()}
@@ -174,7 +177,12 @@ class _Emitter:
         return FlowPrinter(script, name, subs, steps, self.tasks, module, helpers)
 
     def _options(self) -> str:
-        found = [one for name, one in fixed.OPTIONS.items() if name in self.tasks.options]
+        used = self.tasks.options
+        found = [
+            fixed.asked_again(told="as_asked" in used) if name == "asked_again" else one
+            for name, one in fixed.OPTIONS.items()
+            if name in used
+        ]
         imports = sorted({line for one in found for line in one.imports})
         head = '"""What tasks say of retries and results. A step that is called is executed."""'
         return "\n\n".join([head, "\n".join(imports), *(one.text for one in found)])

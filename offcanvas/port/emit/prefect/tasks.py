@@ -142,6 +142,11 @@ class Tasks:
             return "\n".join(["@task(**STEP)", head, *about, *(f"    {line}" for line in lines)])
         self.source.imports |= found.imports
         said_ = " ".join([*found.before, found.text])
+        if "as_asked(" in said_:
+            self.options.add("as_asked")
+            what = "what the next attempt is given is kept in the process of the task run"
+            about_ = step.task.name if step.task is not None else name
+            self.parts.note("PORT151", place_of(step), f"{about_}: {what}", about_)
         if _ATTEMPTS in said_ or _ID in said_:
             self.source.imports.add("from prefect.runtime import task_run")
         comments, options, decorators, first = self._told(step, name, policy, words, given, limits)

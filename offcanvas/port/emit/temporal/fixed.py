@@ -67,17 +67,67 @@ def asked_again(
                     ) from error
                 cause = error.error or error
                 most = limit if error.limit is None else error.limit
-                after = timedelta(seconds=wait if error.after is None else error.after)
+                seconds = wait if error.after is None else error.after
+                after = timedelta(seconds=max(0.001, seconds))  # none would be the policy's
+                last = most is not None and done >= most
                 raise ApplicationError(
                     str(cause),
                     type=type(cause).__name__,
-                    non_retryable=most is not None and done >= most,
+                    non_retryable=last,
                     next_retry_delay=after,
                 ) from error
 
         return attempt
 
     return decorate
+'''
+
+#: In ``ASKED_AGAIN``, where an attempt may ask for other arguments than its own.
+TOLD = """                last = most is not None and done >= most
+                if not last and error.args_again is not None:
+                    tell(error.args_again, error.kwargs_again)
+"""
+
+AS_ASKED = '''
+#: What the next attempt is called with, by the token of the one that asks for it.
+_TOLD: dict[bytes, list[Any]] = {}
+_TELLING = Lock()
+
+
+def as_asked(args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """What an attempt before this one has asked to be called with; `args` and `kwargs` at first."""
+    told = activity.info().heartbeat_details
+    return (told[0], told[1]) if told else (args, kwargs)
+
+
+def tell(args: Any, kwargs: Any) -> None:
+    """Tell the next attempt its arguments, by a heartbeat; if it cannot be told, there is none."""
+    try:
+        told = json.loads(json.dumps([args, kwargs]))
+        if not (isinstance(told[0], list) and isinstance(told[1], dict)):
+            raise TypeError("args are a list, kwargs a dictionary")
+        with _TELLING:
+            if activity.info().heartbeat_timeout:
+                _TOLD[activity.info().task_token] = told
+            activity.heartbeat(*told)
+    except Exception as error:
+        raise ApplicationError(
+            f"The next attempt cannot be told its arguments: {error}",
+            type=type(error).__name__,
+            non_retryable=True,
+        ) from error
+
+
+def beat_again() -> None:
+    """A heartbeat that says what the last one has said."""
+    info = activity.info()
+    with _TELLING:
+        activity.heartbeat(*_TOLD.get(info.task_token, info.heartbeat_details))
+
+
+def forget(token: bytes) -> None:
+    """The attempt of this token has ended."""
+    _TOLD.pop(token, None)
 '''
 
 KIND_AND_TEXT = '''
@@ -187,6 +237,7 @@ async def _apart(one: Slice[G, R], given: G) -> list[R]:
 HEARTBEATS = '''"""The worker beats for activities that have a heartbeat timeout."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from temporalio import activity
@@ -208,7 +259,9 @@ class _Beating(ActivityInboundInterceptor):
 
         async def beat() -> None:
             while True:
-                activity.heartbeat()
+                # In a thread, as a step beats: in the loop of the worker it would wait for itself.
+                with suppress(TimeoutError):  # the worker is busy; the next beat tells
+                    await asyncio.to_thread(activity.heartbeat)
                 await asyncio.sleep(timeout.total_seconds() / 3)
 
         beating = asyncio.create_task(beat())
@@ -217,6 +270,29 @@ class _Beating(ActivityInboundInterceptor):
         finally:
             beating.cancel()
 '''
+
+
+def with_imports(failures: str) -> str:
+    """failures.py with what ``AS_ASKED`` imports."""
+    text = failures.replace("from collections.abc", "import json\nfrom collections.abc", 1)
+    return text.replace("from typing", "from threading import Lock\nfrom typing", 1)
+
+
+def heartbeats(package: str, *, told: bool) -> str:
+    """heartbeats.py; ``told``: a beat repeats what an attempt has told the next one."""
+    if not told:
+        return HEARTBEATS
+    text = HEARTBEATS.replace("to_thread(activity.heartbeat)", "to_thread(beat_again)")
+    text = text.replace(
+        "            beating.cancel()\n",
+        "            beating.cancel()\n"
+        "            # A last beat may be under way, and must not say anything else.\n"
+        "            token = activity.info().task_token\n"
+        "            asyncio.get_running_loop().call_later(60, forget, token)\n",
+    )
+    last = "ExecuteActivityInput, Interceptor\n"
+    ours = f"\nfrom {package}.failures import beat_again, forget\n"
+    return text.replace(last, f"{last}{ours}")
 
 
 def fan_out(*, slices: bool) -> str:

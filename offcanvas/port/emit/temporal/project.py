@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from offcanvas.port import lower
 from offcanvas.port import names as naming
 from offcanvas.port.emit.cases import cases
+from offcanvas.port.emit.contexts import contexts
 from offcanvas.port.emit.files import Source, formatted
 from offcanvas.port.emit.limits import limits, limits_of
 from offcanvas.port.emit.loose import marked
@@ -14,7 +15,7 @@ from offcanvas.port.emit.objects import OBJECTS
 from offcanvas.port.emit.parts import Parts, settled
 from offcanvas.port.emit.sent import sends
 from offcanvas.port.emit.statements import step_calls
-from offcanvas.port.emit.steps import asked_again, errors_of, inside, module_of, rows_of
+from offcanvas.port.emit.steps import asked_again, errors_of, inside, module_of, place_of, rows_of
 from offcanvas.port.emit.temporal import fixed
 from offcanvas.port.emit.temporal import starter as started
 from offcanvas.port.emit.temporal.inputs import Inputs, Shape
@@ -88,6 +89,7 @@ class _Emitter:
             parts.note("PORT125", canvas.place, what, canvas.name)
         self.retried = False
         self.asked = False
+        self.renewed = False
 
     def files(self) -> dict[str, str]:
         for step in self.program.steps:
@@ -137,7 +139,7 @@ class _Emitter:
         if self.retried:
             failures += fixed.RETRIED_ON
         if self.asked:
-            failures += fixed.ASKED_AGAIN
+            failures += self._asked_again()
         if "kind_and_text" in used:
             failures += fixed.KIND_AND_TEXT
         if "ends_chain" in used:
@@ -146,10 +148,14 @@ class _Emitter:
             failures += fixed.LOGGED
         if failures:
             out["failures.py"] = fixed.FAILURES + failures
+            if self.renewed:
+                out["failures.py"] = fixed.with_imports(out["failures.py"])
         if f"from {self.package}.limits import" in activities:
             out["limits.py"] = limits(f"{self.package}.worker")
+        if self.parts.contexts:
+            out["context.py"] = contexts(self.parts, self.parts.contexts)
         if self.policies.beats:
-            out["heartbeats.py"] = fixed.HEARTBEATS
+            out["heartbeats.py"] = fixed.heartbeats(self.package, told=self.renewed)
         if self.parts.plan.pickles:
             out["objects.py"] = OBJECTS
         files = {f"{self.package}/{name}": settled(text) for name, text in out.items()}
@@ -286,6 +292,12 @@ class _Emitter:
         but = [f"but=({', '.join(errors.never)},)"] if errors.never else []
         return f"@retried_on({', '.join([*only, *but])})"
 
+    def _asked_again(self) -> str:
+        if not self.renewed:
+            return fixed.ASKED_AGAIN
+        last = fixed.TOLD.splitlines(keepends=True)[0]
+        return fixed.AS_ASKED + fixed.ASKED_AGAIN.replace(last, fixed.TOLD)
+
     def _body(self, step: Step, shape: Shape, source: Source, returns: str) -> list[str]:
         prefix = "given." if shape.name else ""
         attempt = "activity.info().attempt - 1"
@@ -294,6 +306,12 @@ class _Emitter:
         if found.code:
             return self._todo(found.code, step, found.why, source)
         source.imports |= found.imports
+        if any("as_asked(" in line for line in found.before):
+            self.renewed = True
+            source.imports.add(f"from {self.package}.failures import as_asked")
+            what = "the next attempt is told its arguments by a heartbeat"
+            about = step.task.name if step.task is not None else step.name
+            self.parts.note("PORT151", place_of(step), f"{about}: {what}", about)
         rows = [row.name for row in rows_of(step.load)]
         source.imports |= {f"from {self.package}.inputs import {row}" for row in rows}
         last = found.text if returns == "None" else f"return {found.text}"

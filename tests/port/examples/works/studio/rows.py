@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -85,6 +86,35 @@ def kept(file: dict[str, str], site: Site, *, replaced: bool) -> File | None:
     if file["id"] == "unreadable":
         raise ValueError(file["id"])
     return None if file["id"].endswith("-3") else File(file["id"], file["name"])
+
+
+def transcript(video: int, timeout: int) -> str:
+    """Video 2 takes 4 seconds, 3 takes 100, and 4 fails at its first attempt with enough time."""
+    if timeout < {2: 4, 3: 100, 4: 4}.get(video, 1):
+        raise TimeoutError(video)
+    if video == 4 and note("refused", video) < 1:
+        raise ConnectionRefusedError(video)
+    return f"transcript {video}"
+
+
+def indexed(pk: int) -> int:
+    """From 20 on a page cannot be read at first, from 30 on never; 11 is looked for once more."""
+    if pk == 11 and note("lookup", pk) < 1:
+        raise LookupError(pk)
+    if pk >= 20 and note("index", pk) < (1 if pk < 30 else 100):
+        raise OSError(pk)
+    return pk
+
+
+@contextmanager
+def opened(what: str) -> Iterator[None]:
+    note("open", what)
+    yield
+    note("close", what)
+
+
+def told(version: str, published: list[bool]) -> str:
+    return f"{published.count(True)} on {version}"
 
 
 def mass_build(version: str) -> str | None:

@@ -5,6 +5,7 @@ from collections import Counter
 
 import celery
 from celery import chain, chord
+from celery.result import allow_join_result
 
 from studio import rows
 
@@ -101,6 +102,63 @@ def import_files(self, name: str, user_pk: int | None = None):
     return None
 
 
+# -- attempts with other arguments
+
+
+@app.task(bind=True, acks_late=True, max_retries=3)
+def request_transcript(self, video: int, timeout: int | None = None) -> str:
+    used = timeout or 2
+    rows.note("request_transcript", video, timeout, self.request.retries)
+    try:
+        return rows.transcript(video, used)
+    except TimeoutError as error:
+        rows.note("too slow", video, used)
+        self.retry(exc=error, kwargs={"timeout": used + 2}, countdown=0)
+    except ConnectionError as error:
+        self.retry(exc=error, countdown=0)
+
+
+@app.task(bind=True, max_retries=3, default_retry_delay=0)
+def index_pages(self, done: list[int], pks: list[int], quick: bool = False, *, loud: bool = False):
+    rows.note("index_pages", done, pks, quick, loud, self.request.retries)
+    left = []
+    for place, pk in enumerate(pks):
+        try:
+            done.append(rows.indexed(pk))
+        except LookupError as error:
+            again = (done, left + pks[place + 1 :], quick)
+            raise self.retry(again, exc=error, max_retries=5)
+        except OSError:
+            left.append(pk)
+    if left == [30]:
+        raise self.retry(args=[done, left], kwargs={"quick": True}, exc=ValueError("only 30"))
+    if left:
+        raise self.retry(args=(done, left), kwargs=None)
+    return done
+
+
+class WithSite(celery.Task):
+    abstract = True
+
+    def __call__(self, *args, **kwargs):
+        with rows.opened("site"):
+            return super().__call__(*args, **kwargs)
+
+
+@app.task(base=WithSite)
+def first_pages() -> list[int]:
+    rows.note("first_pages")
+    return []
+
+
+def transcripts(videos: list[int]):
+    return chord([request_transcript.s(video) for video in videos], finish.s())
+
+
+def index(pks: list[int], quick: bool):
+    return chain(first_pages.s(), index_pages.s(pks, quick, loud=True), finish.s())
+
+
 @app.task()
 def publish_batch(
     names: list[str],
@@ -147,3 +205,31 @@ def publish_sites(
         trigger_mass_build.si(version, with_delete=with_delete),
     )
     return self.replace(celery.group(workflow))
+
+
+# -- tasks that wait for a canvas
+
+
+@app.task
+def each(published: list[bool]) -> list[bool]:
+    rows.note("each", published)
+    return published
+
+
+@app.task
+def publish_and_tell(names: list[str], version: str, mark: str = "!") -> str:
+    rows.note("publish_and_tell", names)
+    with allow_join_result():
+        sent = celery.group(publish_batch.s([name], version) for name in names).apply_async()
+        text = rows.told(version, sent.get())
+    rows.note("told", text)
+    return text + mark
+
+
+@app.task
+def count_published(names: list[str], version: str) -> int:
+    return 1 + len(
+        chord([publish_batch.s([name], version) for name in names], each.s())
+        .apply_async()
+        .get(disable_sync_subtasks=False)
+    )
