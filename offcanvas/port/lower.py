@@ -27,6 +27,7 @@ from offcanvas.port.ir import (
     Nothing,
     Param,
     Part,
+    Place,
     Plan,
     Sent,
     Seq,
@@ -86,6 +87,8 @@ class MisfitError(Exception):
 
     def __init__(self, place: object, why: str) -> None:
         super().__init__(f"{place}: {why}")
+        self.place = place
+        self.why = why
 
 
 class UnsaidError(MisfitError):
@@ -530,6 +533,8 @@ class Lowering:
                     self._sequence((*branch, *rest), None, wanted, into, routine)
                 block.append(Branch(part.test, tuple(body), tuple(orelse)))
                 return wanted.name if isinstance(wanted, _Exactly) else ""
+            if isinstance(part, Each) and value is None and any(map(_takes, rest)):
+                return self._begun(part, rest, target, block, routine)
             value = self._dynamic(part, value, block, routine, rest, target)
         return self._deliver(value, target, block, routine)
 
@@ -548,7 +553,7 @@ class Lowering:
             value = routine.name("result")
             block.append(Set(value, "None", "Any"))
             if isinstance(part, Each) and any(map(_takes, part.parts)):
-                return self._first_apart(part, value, block, routine)
+                return self._first_apart(part, value, routine.name("first"), block, routine)
         elif not value.isidentifier() or value in self.canvas_names():
             fresh = routine.name("value")
             block.append(Set(fresh, value))
@@ -570,15 +575,45 @@ class Lowering:
             block.append(Branch(part.test, bodies[0], bodies[1]))
         return value
 
+    def _begun(
+        self,
+        part: Each,
+        rest: Sequence[Part],
+        target: _Target,
+        block: list[Statement],
+        routine: _Routine,
+    ) -> str:
+        """A loop that a chain begins with: without a round, what follows is handed nothing."""
+        if not all(isinstance(one, Node) for one in part.parts):
+            value = self._dynamic(part, None, block, routine, rest, target)
+            return self._sequence(rest, value, target, block, routine)
+        value, first = routine.name("result"), routine.name("first")
+        block.append(Set(value, "None", "Any"))
+        self._first_apart(part, value, first, block, routine)
+        wanted = _Exactly(routine.name(target.hint)) if isinstance(target, _Named) else target
+        bodies: list[tuple[Statement, ...]] = []
+        for given in (None, value):
+            body: list[Statement] = []
+            try:
+                self._sequence(rest, given, wanted, body, routine)
+            except MisfitError as misfit:
+                if given is not None:
+                    raise
+                # Celery's task fails there too.
+                place = misfit.place if isinstance(misfit.place, Place) else part.place
+                body = [Fail(misfit.code, misfit.why, place)]
+            bodies.append(tuple(body))
+        block.append(Branch(first, bodies[0], bodies[1]))
+        return wanted.name if isinstance(wanted, _Exactly) else ""
+
     def _first_apart(
-        self, part: Each, value: str, block: list[Statement], routine: _Routine
+        self, part: Each, value: str, first: str, block: list[Statement], routine: _Routine
     ) -> str:
         """A loop that builds a chain from its first step on: that one is handed nothing."""
         if not all(isinstance(one, Node) for one in part.parts):
             raise UnsaidError(
                 part.place, "the first step of a chain that a loop builds is handed nothing"
             )
-        first = routine.name("first")
         block.append(Set(first, "True", "bool"))
         self.local.update(targets(part.var))
         routine.taken.update(targets(part.var))
@@ -588,7 +623,9 @@ class Lowering:
             self._sequence(part.parts, given, _Exactly(value), body, routine)
             bodies.append(tuple(body))
         begun = (*bodies[0], Set(first, "False"))
-        block.append(Loop(part.var, part.over, (Branch(first, begun, bodies[1]),)))
+        takes = any(map(_takes, part.parts))
+        body_ = (Branch(first, begun, bodies[1]),) if takes else begun
+        block.append(Loop(part.var, part.over, body_))
         return value
 
     def canvas_names(self) -> set[str]:

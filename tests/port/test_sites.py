@@ -332,6 +332,22 @@ def test_the_first_step_of_a_chain_that_a_loop_builds(tmp_path: Path, engine: st
     assert "first = False" in text
 
 
+def test_a_loop_without_a_round_hands_nothing_on(tmp_path: Path) -> None:
+    """What follows is the first step then; on Celery it fails where it needs a result."""
+    folder = Folder(tmp_path)
+    folder.write("till/__init__.py", "")
+    one = "\n\ndef sums(names):\n    return chain(*[mark.si(one) for one in names], add.s(5))\n"
+    two = "\n\ndef needs(names):\n    return chain(*[mark.si(one) for one in names], mark.s())\n"
+    folder.write("till/tasks.py", ROUNDS + one + two)
+    samples = ("--sample", '{"names": [1, 2]}', "--sample", '{"names": []}')
+    ended = folder.port("till.tasks:sums", "--to", "prefect", *samples)
+    assert ended.code == 0, ended.err or ended.out
+    needs = folder.port("till.tasks:needs", "--to", "prefect", "--out", "needs", *samples[:2])
+    assert needs.code == 1, needs.err
+    text = (tmp_path / "needs/flows.py").read_text()
+    assert "till.tasks.mark misses the argument 'number'" in text
+
+
 def test_an_empty_body_that_hides_failures_is_told_of(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write("till/__init__.py", "")
