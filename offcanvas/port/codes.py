@@ -562,7 +562,8 @@ Give `--sample '{"name": value}'` to have the translation compared with the orig
         Verdict.DECIDE,
         "a branch that no sample took",
         """The condition was always the same with the samples given: one side is translated and
-not checked. Give a sample for it.""",
+not checked. Give a sample for it. `first` is one of the port's own: whether a loop that begins a
+chain has had no round yet; a sample without items takes its other side.""",
     ),
 )
 
