@@ -246,13 +246,20 @@ CASES = {
 }
 
 
-#: celery/celery#6734, mended in 5.7.
-HANGS_ON_5_6 = {"chain in a chord in a group"}
+#: What 5.6.3 leaves waiting for ever: mended in 5.7.
+HANGS_ON_5_6 = {
+    "what is ignored in a header that is joined",
+    "what fails ignored there",
+    "a chain that fails ignored there",
+    "a chord whose body fails ignored there",
+    "what has expired there, and is ignored",
+    "what fails there and is stored",
+    "one that is no Exception",
+}
 #: Groups in chains and in headers that 5.7 plans in another way than 5.6.
 OTHERWISE_ON_5_6 = {
     "errback of a header with a group inside",
     "errback of a header with a group and a chord inside",
-    "four groups",
     "a group of one in a group of one",
     "the same before a task",
     "a chain that starts with nothing in groups for a body",
@@ -261,6 +268,7 @@ OTHERWISE_ON_5_6 = {
 }
 #: A failed chord with a group for a body, whose members 5.6 revokes before it has them fail.
 REVOKED_ON_5_6 = {
+    "a step of a header that fails ignored",
     "a group for a body is told what failed",
     "it is told that the header could not be joined",
     "also by one that stands beside what is joined",
@@ -283,7 +291,8 @@ def test_memory_does_what_celery_does(worker, name):
     mine = on_memory(case, worker)
     if VERSION < (5, 7) and name in HANGS_ON_5_6:
         assert real.answers == {"waits for ever"}
-        assert mine.ran == real.ran
+        assert mine.answers != real.answers
+        assert not real.ran - mine.ran
         return
     if VERSION < (5, 7) and name in OTHERWISE_ON_5_6:
         assert mine.differences(real)
