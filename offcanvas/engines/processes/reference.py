@@ -145,12 +145,13 @@ def stored_text(app: Celery, place: str) -> str:
     return text
 
 
-def short_error(error: ErrorWire, stored_as: str | None) -> ErrorWire:
+def short_error(error: ErrorWire, stored_as: str | None, most: int = LARGE_ERROR) -> ErrorWire:
     """The error as it goes through the server: of a large one its beginning, and where it stands.
 
-    The keys of an error are ours: nothing of the user's is looked at.
+    Large is what has more than ``most`` bytes. The keys of an error are ours: nothing of the user's
+    is looked at.
     """
-    if len(json.dumps(error)) <= LARGE_ERROR:
+    if len(json.dumps(error)) <= most or _RESULT in error:
         return error
     where = {} if stored_as is None else {_RESULT: stored_as}
     return {**error, "exc_message": f"{error['exc_message']}"[:_SHOWN], **where}

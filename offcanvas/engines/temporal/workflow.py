@@ -15,12 +15,29 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from offcanvas.canvas.calls import End
     from offcanvas.engines.batches import with_siblings
+    from offcanvas.engines.processes.reference import LARGE, short_error
     from offcanvas.engines.temporal.driver import ContinueWith, TemporalDriver
     from offcanvas.engines.temporal.failures import error_of, failure
     from offcanvas.engines.temporal.job import STORED, WORKFLOW, Job, Report, Settings
-    from offcanvas.engines.temporal.payload import pack, unpack
+    from offcanvas.engines.temporal.payload import MOST, pack, unpack
     from offcanvas.engines.walker import Walker
+
+
+def packed_report(report: Report) -> RawValue:
+    """The report as a payload; of errors that are too much together, their beginnings."""
+    packed = pack(report.to_json())
+    if packed.payload.ByteSize() <= MOST:
+        return packed
+    return pack(replace(report, ends=tuple(map(_short, report.ends))).to_json())
+
+
+def _short(end: End) -> End:
+    if end.error is None:
+        return end
+    stored_as = None if end.unstored else end.result_id
+    return replace(end, error=short_error(end.error, stored_as, LARGE))
 
 
 # Kept out of the sandbox: it walks any canvas with the same code, deterministic by its tests, and
@@ -80,7 +97,7 @@ class CanvasWorkflow:
         pace = driver.pace if job.part else ()
         if job.burst:
             ends = []  # nobody asks for them but in the result backend
-        return pack(Report(tuple(ends), tuple(driver.spawned), pace).to_json())
+        return packed_report(Report(tuple(ends), tuple(driver.spawned), pace))
 
     @workflow.signal(name="revoke")
     def revoke(self, ids: list[str], terminate: bool = False) -> None:

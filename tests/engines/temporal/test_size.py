@@ -7,14 +7,25 @@ import pytest
 from celery import chain, chord, group
 
 from offcanvas._run import run
-from offcanvas.canvas.calls import Branch
+from offcanvas.canvas.calls import FAILURE, Branch, End
 from offcanvas.celery_app.freezing import prepare
 from offcanvas.engines.temporal import client, driver
 from offcanvas.engines.temporal.client import finish, start_canvas
-from offcanvas.engines.temporal.job import Job, Settings
-from offcanvas.engines.temporal.payload import LARGE, pack, unpack
+from offcanvas.engines.temporal.job import Job, Report, Settings
+from offcanvas.engines.temporal.payload import LARGE, MOST, pack, unpack
+from offcanvas.engines.temporal.workflow import packed_report
 from offcanvas.errors import CanvasTooLarge
-from tests.engines.apart import add, app, big, big_and_ignored, boom, length, total, write
+from tests.engines.apart import (
+    add,
+    app,
+    big,
+    big_and_ignored,
+    boom,
+    length,
+    random_text,
+    total,
+    write,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -107,6 +118,30 @@ def test_a_large_plan_is_compressed():
 def test_a_small_plan_stays_readable():
     assert pack({"canvas": 1}).payload.data == b'{"canvas":1}'
     assert pack("x" * LARGE).payload.metadata["encoding"] == b"json/zlib"
+
+
+def test_errors_of_a_slice_that_are_too_much_together_are_cut():
+    ends = tuple(
+        End(
+            FAILURE,
+            error={"exc_type": "ValueError", "exc_message": [random_text.run(6_000)],
+                   "exc_module": "builtins"},
+            result_id=f"t{number}",
+            unstored=number == 0,
+        )
+        for number in range(1_000)
+    )  # fmt: skip
+    few = Report(ends[:10], ("tree",))
+    assert Report.from_json(unpack(packed_report(few))) == few
+    packed = packed_report(Report(ends, ("tree",)))
+    assert packed.payload.ByteSize() <= MOST
+    read = Report.from_json(unpack(packed))
+    assert (len(read.ends), read.spawned) == (1_000, ("tree",))
+    for end, whole in zip(read.ends, ends, strict=True):
+        assert end.error["exc_type"] == "ValueError"
+        assert whole.error["exc_message"][0][:900] in end.error["exc_message"]
+        # Whoever needs all of it reads it where its task has stored it, if it has.
+        assert end.error.get("__offcanvas_result__") == (None if end.unstored else end.result_id)
 
 
 def test_what_members_share_is_written_once():
