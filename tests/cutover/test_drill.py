@@ -20,7 +20,10 @@ def drill(*words):
 
 
 @pytest.mark.services
-@pytest.mark.parametrize(("engine", "claims"), [("temporal", "postgresql"), ("prefect", "redis")])
+@pytest.mark.parametrize(
+    ("engine", "claims"),
+    [("temporal", "postgresql"), pytest.param("prefect", "redis", marks=pytest.mark.long)],
+)
 def test_a_short_drill(engine, claims, tmp_path):
     out = tmp_path / "rows.json"
     words = ("--engine", engine, "--claims", claims, "--times", "4", "--out", str(out))

@@ -84,6 +84,7 @@ def test_a_worker_that_cannot_work_ends(calls, prefect_url):
     assert last == ("offcanvas: the worker has ended: something in it has called sys.exit()")
 
 
+@pytest.mark.long
 def test_a_private_server_is_reached_without_what_is_for_others(tmp_path):
     runs_on_a_private_server("prefect", tmp_path)
 

@@ -125,6 +125,7 @@ def test_a_worker_that_is_killed(caller, worker, task, tmp_path):
 
 
 @pytest.mark.servers
+@pytest.mark.long
 @EARLY_AND_LATE
 def test_a_worker_that_was_frozen(caller, worker, task, tmp_path):
     path = tmp_path / "noted"
@@ -146,6 +147,7 @@ def test_a_worker_that_was_frozen(caller, worker, task, tmp_path):
 
 
 @pytest.mark.servers
+@pytest.mark.long
 @pytest.mark.usefixtures("calls")  # for the results
 def test_a_server_that_is_restarted(tmp_path):
     path = tmp_path / "noted"
