@@ -244,6 +244,11 @@ class Server:
         deadline = time.monotonic() + self.start_timeout
         while not (self.answers() and self._listens()):
             if self._process.poll() is not None:
+                if self.port is not None and port_open(self.port):
+                    raise ServerError(
+                        f"{self.name} has ended: another program has taken its port {self.port} "
+                        "meanwhile; try again"
+                    )
                 raise ServerError(
                     f"{self.name} ended with status {self._process.returncode} before it "
                     f"answered:\n{self._last_lines()}"

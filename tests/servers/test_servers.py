@@ -225,6 +225,20 @@ def test_a_server_that_ends_at_once_is_reported_with_its_log() -> None:
     assert not folder.exists()
 
 
+def test_a_server_whose_port_is_taken_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-c", "raise SystemExit(1)"]
+        dud = Server(
+            "dud", "", command, private_folder("dud"), answers=lambda: True, port=port
+        )  # fmt: skip
+        with (
+            pytest.raises(ServerError, match=rf"^dud .* taken its port {port} meanwhile; try"),
+            dud,
+        ):
+            pass
+
+
 @pytest.mark.parametrize("start", [temporal, prefect])
 def test_a_port_that_somebody_took_meanwhile_is_told(monkeypatch, start) -> None:
     """Whoever has it answers as the server would."""
@@ -234,7 +248,7 @@ def test_a_port_that_somebody_took_meanwhile_is_told(monkeypatch, start) -> None
         monkeypatch.setattr(module, "free_port", lambda: port)
         server = start()
         server.answers = lambda: True
-        with pytest.raises(ServerError, match=rf"(?s)ended with status .*{port}"), server:
+        with pytest.raises(ServerError, match=rf"^\w+ .* taken its port {port} mean.*$"), server:
             pass
 
 
