@@ -29,7 +29,10 @@ compare: $(VENV)/.ready  ## Run the voter rolls on Celery, Prefect and Temporal 
 faults: $(VENV)/.ready  ## Inject faults into runs on seven profiles; needs PostgreSQL and RabbitMQ
 	@$(PY) -m comparisons faults $(ARGS)
 
+# Compiled once: the tests start some thousand processes, which would do it anew each where Python is
+# told to write no bytecode, as containers often tell it.
 test: $(VENV)/.ready lint  ## Run every check and test (ARGS="-k word", ARGS=tests/shared: some)
+	@$(PY) -m compileall -q -j 0 offcanvas shared *_impl comparisons benchmarks docs tests
 	@$(PY) -m tests $(ARGS)
 
 lint: $(VENV)/.ready  ## ruff, mypy and the import contracts
