@@ -12,9 +12,9 @@ out, not CPU. All workers of an engine, and all engines, are on this machine; th
 as well is an extrapolation. Prefect's workers share the canvas in slices (`spread=` of the kit,
 `SPREAD` of the port).
 
-Seconds are from the call to the value in the caller's hands. `of linear` is the time on one worker,
-divided by the number of workers, divided by the time on so many: 1 is a time that falls in
-proportion. Rounds take turns between the engines.
+Seconds are from the call to the value in the caller's hands, on workers that have worked before.
+`of linear` is the time on one worker, divided by the number of workers, divided by the time on so
+many: 1 is a time that falls in proportion. Rounds take turns between the engines.
 """
 
 from __future__ import annotations
@@ -122,6 +122,7 @@ def _run(side: Side, count: int, members: int, naps: float, folder: Path, pids: 
         size = max(SLOTS, members // (4 * count))
         ready = _port(side, size, workers) if side.is_port else _canvas(side, size, naps, workers)
         run = stack.enter_context(ready)
+        run(2 * SLOTS * count)  # a worker of the kit starts its processes when it needs them
         wait_until_quiet([*pids, *(one.process.pid for one in workers)], share=QUIET_SHARE)
         begun = time.perf_counter()
         answer = run(members)
