@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kombu.exceptions import EncodeError
 
 from offcanvas.canvas.nodes import Chunks, Map, Starmap, Task, walk
-from offcanvas.celery_app.values import is_json, to_wire
+from offcanvas.celery_app.values import is_json, is_no_json, to_wire
 from offcanvas.errors import UnserialisableValue
 
 if TYPE_CHECKING:
@@ -35,23 +35,24 @@ def other_serializers(
         yield "app", f"task_serializer={app.conf.task_serializer}"
         return
     given = options.get("serializer")
-    if given is not None and not is_json(given):
+    if given is not None and is_no_json(given):
         yield "call", f"serializer={given}"
-    told: set[tuple[str, str]] = set()
+    told: set[str] = set()
     for place in walk(node) if node is not None else ():
         part, own = place.node, place.node.options.serializer
         if isinstance(part, Map | Starmap | Chunks):
             # Celery takes celery.map's serializer for map and the like; what counts is the values.
             part = part.task
         name = part.name if isinstance(part, Task) else ""
-        own = own or part.options.serializer or getattr(app.tasks.get(name), "serializer", None)
+        own = own or part.options.serializer
+        usual = getattr(app.tasks.get(name), "serializer", None)
         if given is not None and part is node:
             continue  # the call's is the task's
-        if own is None or (name, own) in told:
-            continue
-        told.add((name, own))
-        if not is_json(own):
-            yield place.path, f"{name}, serializer={own}".removeprefix(", ")
+        other = is_no_json(own) if own else usual is not None and not is_json(usual)
+        said = f"{name}, serializer={own or usual}".removeprefix(", ")
+        if other and said not in told:
+            told.add(said)
+            yield place.path, said
 
 
 def require_json(app: Celery, plan: Node) -> None:

@@ -84,11 +84,20 @@ def step_of(app: Celery, signature: Mapping[str, Any], *, strict: bool = False) 
 
 
 def _is_chain(signature: Mapping[str, Any]) -> bool:
-    """Whether it is a chain, and of tasks: one that comes to one task gives its very result."""
+    """Whether it is a chain, and of tasks: one that comes to one task gives its very result.
+
+    Celery leaves out groups without members.
+    """
     if signature.get("subtask_type") != "chain":
         return False
-    steps = signature["kwargs"]["tasks"]
-    return all(step.get("subtask_type") is None or _is_chain(step) for step in steps)
+    return all(
+        step.get("subtask_type") is None or _is_chain(step) or _is_empty_group(step)
+        for step in signature["kwargs"]["tasks"]
+    )
+
+
+def _is_empty_group(signature: Mapping[str, Any]) -> bool:
+    return signature.get("subtask_type") == "group" and not signature["kwargs"]["tasks"]
 
 
 def _ignores(app: Celery, task: Node) -> bool:

@@ -33,6 +33,14 @@ def is_json(serializer: str) -> bool:
         return False
 
 
+def is_no_json(serializer: str) -> bool:
+    """Whether it writes something else, as kombu knows it; of one that kombu does not, False.
+
+    That one Celery refuses itself.
+    """
+    return serializer in registry._encoders and not is_json(serializer)  # noqa: SLF001  # as above
+
+
 def to_wire(value: Any, app: Celery | None = None) -> Any:
     """``value`` as plain JSON, as a message of ``app`` holds it.
 

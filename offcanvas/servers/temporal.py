@@ -22,6 +22,9 @@ def temporal(dynamic: Mapping[str, object] | None = None) -> Server:
     activities, one after the other, ran at 10 a second, with the limit raised and the task queue
     in one partition at 80 (server 1.32, SDK 1.35, November 2026).
 
+    Polls of a worker that shuts down are answered by the server first. Otherwise the worker hangs
+    up, and what the server hands out at that moment, nobody begins: it fails with its timeout.
+
     Args:
         dynamic: further settings of the server (its dynamic configuration), such as its limits.
     """
@@ -36,6 +39,7 @@ def temporal(dynamic: Mapping[str, object] | None = None) -> Server:
         "--dynamic-config-value", "history.transferProcessorMaxPollRPS=100",
         "--dynamic-config-value", "matching.numTaskqueueReadPartitions=1",
         "--dynamic-config-value", "matching.numTaskqueueWritePartitions=1",
+        "--dynamic-config-value", "frontend.enableCancelWorkerPollsOnShutdown=true",
     ]  # fmt: skip
     for name, value in (dynamic or {}).items():
         command += ["--dynamic-config-value", f"{name}={value}"]

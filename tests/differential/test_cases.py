@@ -126,6 +126,13 @@ CASES = {
     "what has expired there, and is ignored": lambda: beside_a_group(
         ignored(echo.s(1)).set(expires=-5)
     ),
+    "a task that is ignored after an empty group": lambda: chain(
+        group([]), ignored(echo.si(1)), app=app
+    ),
+    "the same before one, in a chain": lambda: chain(
+        chain(ignored(echo.si(1)), group([]), app=app), app=app
+    ),
+    "the same after a group of one": lambda: chain(of(1), ignored(echo.si(1)), app=app),
     "what has expired alone, and is ignored": lambda: ignored(echo.s(1)).set(expires=-5),
     "what has expired, is ignored, and stores errors": lambda: hushed_boom.s().set(expires=-5),
     "what fails there and is stored": lambda: beside_a_group(hushed_boom.s(), ignored(echo.s(1))),
