@@ -123,7 +123,9 @@ def _run(side: Side, count: int, members: int, naps: float, folder: Path, pids: 
         ready = _port(side, size, workers) if side.is_port else _canvas(side, size, naps, workers)
         run = stack.enter_context(ready)
         run(2 * SLOTS * count)  # a worker of the kit starts its processes when it needs them
-        wait_until_quiet([*pids, *(one.process.pid for one in workers)], share=QUIET_SHARE)
+        wait_until_quiet(
+            [*pids, *(one.process.pid for one in workers)], share=QUIET_SHARE, limit=20.0
+        )
         begun = time.perf_counter()
         answer = run(members)
         took = time.perf_counter() - begun
