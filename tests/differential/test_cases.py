@@ -265,6 +265,8 @@ HANGS_ON_5_6 = {
 }
 #: Groups in chains and in headers that 5.7 plans in another way than 5.6.
 OTHERWISE_ON_5_6 = {
+    "a task that is ignored after an empty group",
+    "the same before one, in a chain",
     "errback of a header with a group inside",
     "errback of a header with a group and a chord inside",
     "a group of one in a group of one",
