@@ -88,18 +88,7 @@ def fanout(folder: Path = KEPT) -> str:
 
 def scale(folder: Path = KEPT) -> str:
     """A row for each side with a time for each number of workers, and the plot."""
-    return _workers(
-        "scale_out", folder, "![Speed-up by workers, on each engine](images/scale_out.svg)"
-    )
-
-
-def longer(folder: Path = KEPT) -> str:
-    """The same for tasks that take longer."""
-    return _workers("scale_out_longer", folder)
-
-
-def _workers(name: str, folder: Path, picture: str = "") -> str:
-    kept = _kept(name, folder)
+    kept = _kept("scale_out", folder)
     if kept is None:
         return "No figures are kept: `python -m benchmarks.scale_out` measures them."
     seconds, first = _seconds(kept), kept["rows"][0]
@@ -112,7 +101,8 @@ def _workers(name: str, folder: Path, picture: str = "") -> str:
         cells = [spread(times[counts[0]])]
         cells += [f"{spread(times[count])} | {of_linear(times, count):.2f}" for count in counts[1:]]
         rows.append(f"| {_title(side)} | {' | '.join(cells)} |")
-    return "\n".join([*rows, "", _measured(kept), *(["", picture] if picture else [])])
+    plot = "![Speed-up by workers, on each engine](images/scale_out.svg)"
+    return "\n".join([*rows, "", _measured(kept), "", plot])
 
 
 def _title(side: str) -> str:
@@ -187,7 +177,7 @@ def lone(folder: Path = KEPT) -> str:
     return "\n".join([*head, *rows, "", _measured(kept)])
 
 
-TABLES = {"wide": fanout, "scale": scale, "longer": longer, "lone": lone}
+TABLES = {"wide": fanout, "scale": scale, "lone": lone}
 
 
 def main(names: Sequence[str]) -> None:
