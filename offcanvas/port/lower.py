@@ -128,18 +128,8 @@ _RETURNED: Final = _Returned()
 #: Names that the modules of steps have for themselves: a task of that name is called otherwise.
 _OWN: Final = frozenset(
     {"Any", "activity", "as_asked", "asked_again", "attempt", "by_name", "by_place", "dataclass"}
-    | {
-        "expires",
-        "in_context",
-        "limited",
-        "packed",
-        "rate_limit",
-        "retried_on",
-        "sends",
-        "task",
-        "task_run",
-    }
-    | {"unpacked", "work"}
+    | {"expires", "in_context", "limited", "packed", "rate_limit", "retried_on", "sends", "task"}
+    | {"task_run", "unpacked", "work"}
 )
 
 

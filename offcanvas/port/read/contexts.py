@@ -72,10 +72,8 @@ def _block(node: ast.FunctionDef) -> ast.With | None:
 
 def _function_around(module: Module, node: ast.AST) -> _Made | None:
     """The function that the class of a method is made in."""
-    above = module.parents.get(node)
-    while above is not None and not isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef):
-        above = module.parents.get(above)
-    return above
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    return next((one for one in module.ancestors(node) if isinstance(one, functions)), None)
 
 
 class _Found:
@@ -112,7 +110,7 @@ class _Found:
     def _argument(self, function: _Made, name: str) -> bool:
         """What the one call of a function hands in for a parameter."""
         calls = list(_calls_of(self.module, function))
-        place = [one.arg for one in (*function.args.posonlyargs, *function.args.args)].index(name)
+        place = _params(function).index(name)
         if len(calls) != 1:
             return False
         module, call = calls[0]
@@ -163,8 +161,8 @@ def _calls_of(module: Module, function: _Made) -> Iterator[tuple[Module, ast.Cal
                 yield there, node
 
 
-def _params(function: _Made) -> set[str]:
-    return {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+def _params(function: _Made) -> list[str]:
+    return [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
 
 
 def _needs_arguments(function: _Made) -> bool:
