@@ -86,18 +86,17 @@ def step_of(app: Celery, signature: Mapping[str, Any], *, strict: bool = False) 
 def _is_chain(signature: Mapping[str, Any]) -> bool:
     """Whether it is a chain, and of tasks: one that comes to one task gives its very result.
 
-    Celery leaves out groups without members.
+    Celery leaves out groups without members, and takes a group of one for its member.
     """
-    if signature.get("subtask_type") != "chain":
-        return False
-    return all(
-        step.get("subtask_type") is None or _is_chain(step) or _is_empty_group(step)
-        for step in signature["kwargs"]["tasks"]
-    )
+    return signature.get("subtask_type") == "chain" and _is_of_tasks(signature)
 
 
-def _is_empty_group(signature: Mapping[str, Any]) -> bool:
-    return signature.get("subtask_type") == "group" and not signature["kwargs"]["tasks"]
+def _is_of_tasks(signature: Mapping[str, Any]) -> bool:
+    kind = signature.get("subtask_type")
+    if kind not in {"chain", "group"}:
+        return kind is None
+    members = signature["kwargs"]["tasks"]
+    return (kind == "chain" or len(members) < 2) and all(map(_is_of_tasks, members))
 
 
 def _ignores(app: Celery, task: Node) -> bool:

@@ -132,6 +132,15 @@ CASES = {
     "the same before one, in a chain": lambda: chain(
         chain(ignored(echo.si(1)), group([]), app=app), app=app
     ),
+    "the same after one in a group of one": lambda: chain(
+        group([group([])]), ignored(echo.si(1)), app=app
+    ),
+    "the same after an empty chain in one": lambda: chain(
+        group([chain(app=app)]), ignored(echo.si(1)), app=app
+    ),
+    "a task that is ignored in a group of one": lambda: chain(
+        group([]), group([ignored(echo.si(1))]), app=app
+    ),
     "the same after a group of one": lambda: chain(of(1), ignored(echo.si(1)), app=app),
     "what has expired alone, and is ignored": lambda: ignored(echo.s(1)).set(expires=-5),
     "what has expired, is ignored, and stores errors": lambda: hushed_boom.s().set(expires=-5),
