@@ -115,6 +115,7 @@ class Alerts:
             ],
             folder=folder,
             answers=self._ready,
+            ports=[port],
         )  # fmt: skip
 
     def wait(self) -> None:

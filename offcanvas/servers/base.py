@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,21 +19,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from random import SystemRandom
 from types import TracebackType
 
 import psutil
 
-#: Bytes of the path of a place for folders: what is left of 107 goes to names inside of them.
+from offcanvas.errors import OffcanvasError
+
 #: Seconds within which a process that is told to stands still.
 _STOPS_WITHIN = 10.0
+#: Bytes of the path of a place for folders: what is left of 107 goes to names inside of them.
 _LONGEST_PLACE = 60
 
 LEASH = Path(__file__).with_name("leash.py")
 
 
-class ServerError(RuntimeError):
+class ServerError(OffcanvasError):
     """A server did not come up; the message ends with the last lines of its log."""
 
 
@@ -74,22 +78,46 @@ def leashed(
     return [*leash, str(int(stop_signal)), user or "-", *command]
 
 
-def private_folder(name: str, parent: Path | None = None) -> Path:
+def private_folder(name: str, *, open_to_others: bool = False) -> Path:
     """A new folder with a short path: a Unix socket's path may have 107 bytes at most.
 
-    It is made in ``parent``, or where temporary files go; if that path is too long, in the first of
-    the usual places that can be written.
+    It is made where temporary files go or, if that path is too long, in the first of the usual
+    places that can be written; with ``open_to_others`` where other users can reach it.
 
     Raises:
         ServerError: no folder can be made.
     """
-    usual = tempfile.gettempdir()
-    places = [str(parent)] if parent is not None else [usual, "/tmp", "/var/tmp"]  # noqa: S108  # private ones are made inside
-    short = [place for place in places if len(os.fsencode(place)) <= _LONGEST_PLACE]
-    for place in short or places[:1]:
+    places = [] if (usual := _usual_place()) is None else [usual]
+    places += [place for place in ("/tmp", "/var/tmp") if place != usual]  # noqa: S108  # private ones are made inside
+    for place in places:
+        if len(os.fsencode(place)) > _LONGEST_PLACE or (open_to_others and not _is_open(place)):
+            continue
         with contextlib.suppress(OSError):
             return Path(tempfile.mkdtemp(prefix=f"oc-{name}-", dir=place))
-    raise ServerError(f"no folder can be made in {' or '.join(short or places)}: set TMPDIR")
+    others = " and other users can reach" if open_to_others else ""
+    raise ServerError(
+        f"no folder can be made in {' or '.join(places)}: set TMPDIR to one that you can write to"
+        f"{others}, of at most {_LONGEST_PLACE} bytes"
+    )
+
+
+def _usual_place() -> str | None:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:  # it has tried all that there are
+        return None
+
+
+def _is_open(place: str) -> bool:
+    """Whether other users can come to it."""
+    here, there = Path(place).absolute(), Path(place).resolve()
+    try:
+        return all(
+            each.stat().st_mode & stat.S_IXOTH
+            for each in (here, *here.parents, there, *there.parents)
+        )
+    except OSError:
+        return False
 
 
 def found(program: str, remedy: str) -> str:
@@ -167,8 +195,8 @@ class Server:
     asks it to end with everything in order; `companion` is a command that runs from the start to
     `stop()`, whatever happens to the server; `user` is who both are run as, if not as ourselves;
     `stands_on` are servers of its own, which `stop()` stops as well; `hidden` are beginnings of
-    names of variables that it does not get: its user's, for other servers; `port` is the one that
-    it listens on: another program that has it meanwhile is not taken for it.
+    names of variables that it does not get: its user's, for other servers; `ports` are those that
+    it and its companion listen on: another program that has one meanwhile is not taken for it.
     """
 
     name: str
@@ -184,7 +212,7 @@ class Server:
     user: str | None = None
     stands_on: Sequence[Server] = ()
     hidden: Sequence[str] = ()
-    port: int | None = None
+    ports: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         """Start the process; it may not answer yet."""
@@ -208,22 +236,19 @@ class Server:
         hidden = tuple(self.hidden)
         return {name: it for name, it in os.environ.items() if not name.startswith(hidden)}
 
-    def _listens(self) -> bool:
-        """Whether it is this server's process that has the port."""
-        if self.port is None:
-            return True
-        for process in _family(self.pid):
+    def _not_ours(self) -> set[int]:
+        """Those of its ports that neither the server nor its companion listens on."""
+        ours = [self._process, self._companion]
+        missing = set(self.ports)
+        for process in chain.from_iterable(_family(it.pid) for it in ours if it is not None):
             try:
                 sockets = process.net_connections("tcp")
             except psutil.NoSuchProcess:
                 continue
             except psutil.AccessDenied:  # another user's
-                return True
-            if any(
-                it.status == psutil.CONN_LISTEN and it.laddr.port == self.port for it in sockets
-            ):
-                return True
-        return False
+                return set()
+            missing -= {it.laddr.port for it in sockets if it.status == psutil.CONN_LISTEN}
+        return missing
 
     @property
     def pid(self) -> int:
@@ -242,16 +267,16 @@ class Server:
             ServerError: it ended, or did not answer within `start_timeout` seconds.
         """
         deadline = time.monotonic() + self.start_timeout
-        while not (self.answers() and self._listens()):
-            if self._process.poll() is not None:
-                if self.port is not None and port_open(self.port):
-                    raise ServerError(
-                        f"{self.name} has ended: another program has taken its port {self.port} "
-                        "meanwhile; try again"
-                    )
+        while not (answered := self.answers()) or self._not_ours():
+            ended = self._process.poll()
+            if ended is None and self._companion is not None:
+                ended = self._companion.poll()
+            if answered or ended is not None:
+                self._see_its_ports()
+            if ended is not None:
                 raise ServerError(
-                    f"{self.name} ended with status {self._process.returncode} before it "
-                    f"answered:\n{self._last_lines()}"
+                    f"{self.name} ended with status {ended} before it answered:\n"
+                    f"{self._last_lines()}"
                 )
             if time.monotonic() > deadline:
                 raise ServerError(
@@ -260,6 +285,15 @@ class Server:
                 )
             time.sleep(0.05)
         return self
+
+    def _see_its_ports(self) -> None:
+        listened_on = set(filter(port_open, self.ports))
+        taken = listened_on & self._not_ours()
+        if taken:
+            raise ServerError(
+                f"{self.name} cannot start: another program has taken its port {min(taken)} "
+                "meanwhile; try again"
+            )
 
     def _last_lines(self, count: int = 12) -> str:
         if not self.log.exists():

@@ -6,10 +6,8 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import struct
 import subprocess
-import tempfile
 from pathlib import Path
 
 from offcanvas.servers.base import Server, ServerError, free_port, private_folder
@@ -31,7 +29,7 @@ def postgres() -> Server:
     """
     binaries = programs()
     user = _unprivileged()
-    folder = private_folder("postgres", None if user is None else _open_to_others())
+    folder = private_folder("postgres", open_to_others=user is not None)
     port = free_port()
     data = folder / "data"
     try:
@@ -59,6 +57,7 @@ def postgres() -> Server:
         # SIGTERM waits for every client to go away by itself; this is the "fast" shutdown.
         stop_signal=signal.SIGINT,
         user=user,
+        ports=[port],
     )
 
 
@@ -99,22 +98,6 @@ def _unprivileged() -> str | None:
     raise ServerError(
         "PostgreSQL refuses to be run by root, and there is neither a user postgres nor nobody: "
         "run this as another user"
-    )
-
-
-def _open_to_others() -> Path:
-    """The folder for temporary files, or, where root has one for itself, one that others can reach.
-
-    Raises:
-        ServerError: there is none.
-    """
-    for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 - private ones are made inside
-        path = Path(folder).resolve()
-        if all(each.stat().st_mode & stat.S_IXOTH for each in (path, *path.parents)):
-            return path
-    raise ServerError(
-        f"PostgreSQL cannot be run by root, and {tempfile.gettempdir()} is closed to other users: "
-        "set TMPDIR to a folder that is not"
     )
 
 

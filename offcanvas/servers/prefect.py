@@ -81,7 +81,7 @@ def _prefect(database: Server | None) -> Server:
         stands_on=[] if database is None else [database],
         # Of the user's server: its password, its database, its paths.
         hidden=["PREFECT_"],
-        port=port,
+        ports=[port],
     )
 
 

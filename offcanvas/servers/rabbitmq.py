@@ -64,6 +64,7 @@ def rabbitmq() -> Server:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         },
         companion=[epmd, "-port", str(epmd_port)],
+        ports=[port, dist_port, epmd_port],
     )
 
 

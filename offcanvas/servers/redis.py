@@ -39,6 +39,7 @@ def redis(*, persistent: bool = False, tcp: bool = False) -> Server:
         folder=folder,
         answers=lambda: _ping(path),
         environment={"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url},
+        ports=[port] if tcp else [],
     )
 
 

@@ -52,7 +52,7 @@ def temporal(dynamic: Mapping[str, object] | None = None) -> Server:
         answers=lambda: _serving(port),
         environment={"TEMPORAL_ADDRESS": address},
         hidden=["TEMPORAL_"],
-        port=port,
+        ports=[port],
     )
 
 

@@ -66,6 +66,29 @@ def test_the_same_on_engines(offcanvas, tmp_path):
 
 
 @pytest.mark.servers
+@pytest.mark.parametrize(
+    ("place", "engine"),
+    [
+        ("l" * 100, "temporal"),
+        ("l" * 200, "celery"),
+        ("with blank and ümläut", "celery"),
+        ("a file", "memory"),
+        ("none/such", "memory"),
+    ],
+)
+def test_wherever_temporary_files_are(offcanvas, environment, tmp_path, place, engine):
+    there = tmp_path / place
+    if place == "a file":
+        there.touch()
+    elif place != "none/such":
+        there.mkdir()
+    environment["TMPDIR"] = str(there)
+    del environment["TEMPORAL_ADDRESS"]
+    ran = offcanvas("run", "tests.check.shop:report", "--arg", "width=3", "--on", engine)
+    assert (ran.returncode, ran.stdout) == (0, "6\n"), ran.stderr
+
+
+@pytest.mark.servers
 def test_failures_and_error_callbacks_are_compared(offcanvas):
     ran = offcanvas("check", "tests.check.shop:failing", "--on", "memory")
     assert ran.returncode == 0, ran.stderr

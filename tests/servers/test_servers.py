@@ -21,6 +21,7 @@ import psycopg
 import pytest
 from kombu import Connection, Queue
 
+from offcanvas.errors import OffcanvasError
 from offcanvas.servers import (
     ServerError,
     blank,
@@ -31,7 +32,7 @@ from offcanvas.servers import (
     start_together,
     temporal,
 )
-from offcanvas.servers.base import Server, private_folder
+from offcanvas.servers.base import Server, free_ports, private_folder
 from offcanvas.servers.redis import executable
 
 pytestmark = pytest.mark.servers
@@ -118,6 +119,30 @@ def test_postgres_finds_a_place_where_root_keeps_others_out(
     with postgres() as server:
         assert server.folder.is_relative_to(closed) is (os.geteuid() != 0)
     assert not server.folder.exists()
+
+
+def test_postgres_has_a_short_place_where_the_usual_one_is_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="long" * 25, dir="/var/tmp") as long:
+        Path(long).chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", long)
+        with postgres() as server:
+            assert not server.folder.is_relative_to(long)
+
+
+def test_no_place_for_temporary_files_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> NoReturn:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    def denied(**_given: str) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+    monkeypatch.setattr(tempfile, "mkdtemp", denied)
+    line = "no folder can be made in /tmp or /var/tmp: set TMPDIR to one that you can write to"
+    with pytest.raises(OffcanvasError, match=f"^{line}.*$"):
+        private_folder("dud")
 
 
 def test_rabbitmq_keeps_a_confirmed_message_when_killed(all_five) -> None:
@@ -230,7 +255,7 @@ def test_a_server_whose_port_is_taken_is_told_in_one_line() -> None:
         port = taken.getsockname()[1]
         command = [sys.executable, "-c", "raise SystemExit(1)"]
         dud = Server(
-            "dud", "", command, private_folder("dud"), answers=lambda: True, port=port
+            "dud", "", command, private_folder("dud"), answers=lambda: True, ports=[port]
         )  # fmt: skip
         with (
             pytest.raises(ServerError, match=rf"^dud .* taken its port {port} meanwhile; try"),
@@ -250,6 +275,55 @@ def test_a_port_that_somebody_took_meanwhile_is_told(monkeypatch, start) -> None
         server.answers = lambda: True
         with pytest.raises(ServerError, match=rf"^\w+ .* taken its port {port} mean.*$"), server:
             pass
+
+
+STARTERS = {"postgres": postgres, "prefect": prefect, "rabbitmq": rabbitmq, "temporal": temporal}
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_another_server_of_the_kind_is_not_taken_for_our_own(all_five, name, monkeypatch) -> None:
+    other = all_five[name].wait()
+    _on_the_ports_of(other, name, [0], monkeypatch)
+    with (
+        pytest.raises(ServerError, match=rf"^{name} .* taken its port {other.ports[0]} mean.*$"),
+        STARTERS[name](),
+    ):
+        pass
+    assert other.answers()
+
+
+def test_nor_is_another_redis_on_the_port(monkeypatch) -> None:
+    with redis(tcp=True) as other:
+        _on_the_ports_of(other, "redis", [0], monkeypatch)
+        with (
+            pytest.raises(ServerError, match=rf"^redis .* taken its port {other.ports[0]} mean.*$"),
+            redis(tcp=True),
+        ):
+            pass
+
+
+def test_nor_is_the_name_daemon_of_another_rabbitmq(all_five, monkeypatch) -> None:
+    other = all_five["rabbitmq"].wait()
+    _on_the_ports_of(other, "rabbitmq", [2], monkeypatch)
+    with (
+        pytest.raises(ServerError, match=rf"^rabbitmq .* taken its port {other.ports[2]} mean.*$"),
+        rabbitmq(),
+    ):
+        pass
+
+
+def _on_the_ports_of(
+    other: Server, name: str, places: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next server of the name is given these ports, as if they had been free a moment ago."""
+
+    def chosen(count: int) -> list[int]:
+        free = free_ports(count)
+        return [other.ports[at] if at in places else port for at, port in enumerate(free)]
+
+    module = sys.modules[f"offcanvas.servers.{name}"]
+    monkeypatch.setattr(module, "free_ports", chosen, raising=False)
+    monkeypatch.setattr(module, "free_port", lambda: chosen(1)[0], raising=False)
 
 
 SCRIPT = textwrap.dedent("""
