@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery, states
 from kombu.exceptions import EncodeError
+from kombu.utils.functional import maybe_list
 
 from offcanvas import tracing
 from offcanvas.canvas import wire
@@ -46,6 +47,8 @@ _COMPRESSED = 32_768
 _RETRY_OPTIONS = (
     *("queue", "priority", "time_limit", "soft_time_limit", "expires", "shadow", "headers"),
 )
+#: What follows the task, which a retry may change as well, and the name of it in the request.
+_RETRY_CALLBACKS = {"link": "callbacks", "link_error": "errbacks"}
 #: Options with which Celery's tracer, and nobody else, sends what follows a task.
 _PASSING_ON = frozenset({"chain", "parent_id", "root_id"})
 #: Seconds until a task comes back that has rejected its message and wants it requeued.
@@ -86,7 +89,8 @@ class Sink:
             return self._pass_on(signature, args, options)
         if self._is_retry(options):
             to_wire([signature["args"], signature["kwargs"]], self.app)
-            self.retried.append((signature, options))
+            self._require_json(signature, options)
+            self.retried.append((signature, {**options, **self._callbacks(options)}))
             self._keep_chain(options.get("chain"))
             return self.app.AsyncResult(options["task_id"])
         if only_strangers(self.app, signature) and not results_are_private(self.app):
@@ -177,6 +181,27 @@ class Sink:
             and options["parent_id"] == call.task_id
             and not self._is_retry(options)
         )
+
+    def _require_json(self, signature: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        """See that a retry is not to be sent with a serializer that writes no JSON.
+
+        Raises:
+            UnserialisableValue: it is.
+        """
+        given = lift_options({"serializer": options.get("serializer")})
+        require_json(self.app, Task(name=signature["task"], options=given))
+
+    def _callbacks(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that ``self.retry`` has been given in the place of the task's own, as JSON."""
+        parent = self.app.current_worker_task
+        assert parent is not None  # noqa: S101  # a retry is of the task that runs
+        changed = {}
+        for name, called in _RETRY_CALLBACKS.items():
+            given = options.get(name)
+            if given != getattr(parent.request, called):
+                lifted = lift_options({name: maybe_list(given)})
+                changed[name] = to_wire(lower_options(lifted).get(name), self.app)
+        return {"changed": changed}
 
     def _keep_chain(self, now: Any) -> None:
         """Note what the task has made of ``self.request.chain``."""
@@ -350,6 +375,11 @@ class Sink:
         assert self.call is not None  # noqa: S101  # a retry is of a call
         before = self.call.signature
         changed = lower_options(lift_options({name: options.get(name) for name in _RETRY_OPTIONS}))
+        changed |= options["changed"]
+        task = self.app.tasks[signature["task"]]
+        ignored = options.get("ignore_result")
+        if ignored is not None and bool(ignored) != ignores_result(task, self.call):
+            changed["ignore_result"] = bool(ignored)
         return {
             **before,
             "args": to_wire(signature["args"], self.app),

@@ -57,6 +57,7 @@ class Feature(StrEnum):
     OPTION_EXTRA = ("option-extra", "option: extra")
     # What tasks do while they run, and what the platform does around them.
     TASK_RETRY = ("task-retry", "in a task: self.retry and autoretry_for")
+    TASK_RETRY_OPTIONS = ("task-retry-options", "in a task: self.retry with options of the call")
     TASK_RETRY_QUIETLY = ("task-retry-quietly", "in a task: self.retry(throw=False)")
     TASK_REQUEST_CHAIN = ("task-request-chain", "in a task: self.request.chain is changed")
     TASK_REPLACE = ("task-replace", "in a task: self.replace")

@@ -86,6 +86,12 @@ _WALKED = {
     Feature.IGNORE_AND_REJECT: differs(
         "a task that is requeued (acks_late and Reject(requeue=True)) comes back after a second"
     ),
+    Feature.TASK_RETRY_OPTIONS: differs(
+        "args, kwargs, delays, queue, priority, expires, limits, ignore_result, shadow, headers, "
+        "link and link_error are followed; a serializer that writes no JSON fails the task with "
+        "Reject; where the task stands (its id, group, chord, root), stamps, argsrepr and reply_to "
+        "stay as they are"
+    ),
     Feature.TASK_RETRY_QUIETLY: differs(
         "the retry runs, and all that follows it; it does not count a second time in a chord"
     ),

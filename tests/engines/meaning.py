@@ -44,6 +44,7 @@ from tests.engines.odd import (
     rated,
     requeued_early,
     requeued_once,
+    retries_as,
     retries_quietly,
     revokes_stamped,
     revoking,
@@ -218,6 +219,29 @@ class Meaning:
         counted = Counter(lines(path))
         once = dict.fromkeys(["attempt 0", "attempt 1"], 4)
         assert counted == once | dict.fromkeys(["ran value", "look 0", "look 1", "look 2"], 8)
+
+    def test_a_retry_has_the_options_that_it_is_given(self, on_engine):
+        given = {"queue": "other", "priority": 7, "time_limit": 50, "soft_time_limit": 40}
+        given |= {"shadow": "another", "headers": {"x": "y"}, "expires": 600, "ignore_result": True}
+        assert on_engine(chain(retries_as.s(given), same.s())).get() == {
+            "queue": "other", "priority": 7, "timelimit": [50, 40], "shadow": "another",
+            "x": "y", "expires": True, "ignore_result": True,
+        }  # fmt: skip
+
+    def test_a_retry_may_be_given_other_callbacks_and_errbacks(self, on_engine, path):
+        own = {"link": noted.si("own", path=path), "link_error": told.s(path=path)}
+        for given in (noted.si("other", path=path), [noted.si("other", path=path)], None):
+            canvas = retries_as.s({"link": given}).set(**own)
+            assert on_engine(chain(canvas, same.s())).get()["queue"] == "celery"
+        assert sorted(lines(path)) == ["ran other", "ran other"]
+        canvas = retries_as.s({"link_error": told.si(1, 2, 3, path=path)}, fails=True).set(**own)
+        assert repr(on_engine(canvas).error) == "ValueError('twice')"
+        assert lines(path)[2:] == ["told 2"]
+
+    def test_a_retry_that_would_not_be_sent_as_json_fails_the_task(self, on_engine):
+        outcome = on_engine(chain(retries_as.s({"serializer": "pickle"}), same.s()))
+        assert isinstance(outcome.error, Reject)
+        assert "serializer=pickle: everything is carried as JSON" in str(outcome.error)
 
     def test_a_lone_task_without_a_result_gives_none_at_once(self, on_engine):
         assert on_engine(silent.s(1)).get() is None

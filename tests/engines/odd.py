@@ -240,6 +240,25 @@ def retries_quietly(self, path):
     return "value"
 
 
+@app.task(bind=True)
+def retries_as(self, options, *, fails=False):
+    """Retried with these options, it says what of them has come to the request, or fails."""
+    request = self.request
+    if not request.retries:
+        raise self.retry(countdown=0, **options)
+    if fails:
+        raise ValueError("twice")
+    return {
+        "queue": request.delivery_info["routing_key"],
+        "priority": request.delivery_info["priority"],
+        "timelimit": request.timelimit,
+        "shadow": request.shadow,
+        "x": (request.headers or {}).get("x"),
+        "expires": request.expires is not None,
+        "ignore_result": request.ignore_result,
+    }
+
+
 @app.task(bind=True, max_retries=2)
 def looks_again(self, x, path):
     write.run("look", self.request.retries, path=path)

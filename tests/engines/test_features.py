@@ -54,6 +54,7 @@ TESTS = {
     Feature.OPTION_LINK_ERROR: (SUITE, "test_a_failure_stops_the_chain_and_fires_errbacks_once"),
     Feature.OPTION_EXTRA: (MEANING, "test_the_class_of_a_task_is_asked_how_it_is_sent"),
     Feature.TASK_RETRY: (SUITE, "test_values"),
+    Feature.TASK_RETRY_OPTIONS: (MEANING, "test_a_retry_has_the_options_that_it_is_given"),
     Feature.TASK_RETRY_QUIETLY: (MEANING, "test_a_retry_that_raises_nothing_runs"),
     Feature.TASK_REQUEST_CHAIN: (MEANING, "test_a_task_changes_what_follows_it"),
     Feature.TASK_REPLACE: (SUITE, "test_values"),
