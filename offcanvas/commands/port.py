@@ -134,8 +134,14 @@ def port(
     given = [_sample(text) for text in sample or ()]
     if given or app is not None:
         use_app(app)
-    found = api.read(*targets, samples=given, imports=app is not None, skip_refused=skip_refused)
-    emitted = api.emit(found, to.value, out, bodies.value)
+    found = api.read(
+        *targets,
+        samples=given,
+        imports=app is not None,
+        bodies=bodies.value,
+        skip_refused=skip_refused,
+    )
+    emitted = api.emit(found, to.value, out)
     if check:
         moved = keep.moved(Path(), emitted.files, emitted.own)
         for path in moved:
@@ -145,7 +151,7 @@ def port(
     if diff:
         say("".join(_diff(wanted)), nl=False)
     else:
-        package = out or f"{found.plan.package}_{to.value}"
+        package = f"{found.plan.package}_{to.value}" if out is None else out
         keep.write(Path(), wanted, emitted.files, package, targets)
     match format_:
         case Format.TEXT:

@@ -7,8 +7,9 @@ import json
 import keyword
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -43,10 +44,14 @@ class Refused(UsageError):  # noqa: N818 - the name of an error says what is wro
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A plan with the project that it was read from; ``left``: why what is not in it is refused."""
+    """A plan with the project that it was read from.
+
+    by_call: bodies stay, and are called. left: why what is not in the plan is refused.
+    """
 
     project: Project = field(repr=False)
     plan: Plan
+    by_call: bool = False
     left: tuple[Note, ...] = ()
 
 
@@ -65,6 +70,7 @@ def read(
     samples: Sequence[Mapping[str, Any]] = (),
     root: Path | None = None,
     imports: bool = False,
+    bodies: Literal["extract", "call"] = "extract",
     skip_refused: bool = False,
 ) -> Read:
     """Read the builders that the targets name, and check them against the originals.
@@ -75,6 +81,8 @@ def read(
         root: the project's root; the working directory if it is not given.
         imports: import the targets' modules also without a sample, to read the options of tasks
             from the tasks themselves.
+        bodies: they move into ``work`` ("extract"), or stay and are called as ``task.run``
+            ("call"), which is for the time in between: what is emitted then needs Celery.
         skip_refused: of a whole project (``.``), leave out the functions that are refused, and have
             ``Read.left`` say why. What a target names by itself is refused all the same.
 
@@ -83,6 +91,7 @@ def read(
         Refused: a construct that cannot be ported (PORT3xx), or the translation makes other calls
             than the original (PORT900).
     """
+    by_call = bodies == "call"
     project = open_project(Path() if root is None else root)
     objects = _objects(targets, project)
     live = _live(targets, project) if samples or imports or objects else {}
@@ -93,15 +102,16 @@ def read(
         raise Refused(f"{', '.join(targets)}: PORT301: nothing builds a canvas there")
     _all_fit(plan, samples)
     try:
-        return Read(project, _held(project, plan, samples, live))
+        return Read(project, _held(project, plan, samples, live, by_call=by_call), by_call)
     except Refused as refused:
         if "." not in targets:
             raise
         named = [target for target in targets if target != "."]
         fixed = builders_of(project, named, objects)
-        rest, left = _apart(project, builders_of(project, targets, objects), samples, live)
-        told = [f"{one.place}: {one.about}: {one.code}: {one.message}" for one in left]
-        own = [line for line, one in zip(told, left.values(), strict=True) if one in fixed]
+        every = builders_of(project, targets, objects)
+        rest, left = _apart(project, every, samples, live, by_call=by_call)
+        told = [f"{one.place}: {one.about}: {one.code}: {one.message}" for one, _ in left]
+        own = [line for line, (_, one) in zip(told, left, strict=True) if one in fixed]
         if not left:
             raise
         if own:
@@ -115,7 +125,8 @@ def read(
                 f"written; --skip-refused writes the rest{said}"
             ) from refused
         plan = _without_mere_functions(plan_of(project, rest, live, objects))
-        return Read(project, _held(project, plan, samples, live), tuple(left))
+        plan = _held(project, plan, samples, live, by_call=by_call)
+        return Read(project, plan, by_call, tuple(one for one, _ in left))
 
 
 def _held(
@@ -123,13 +134,15 @@ def _held(
     plan: Plan,
     samples: Sequence[Mapping[str, Any]],
     live: Mapping[str, Any],
+    *,
+    by_call: bool,
 ) -> Plan:
     """The plan, held against the originals, with what that says.
 
     Raises:
         Refused: it cannot be ported, or would do something else.
     """
-    _refuse(plan.notes)
+    _refuse([*plan.notes, *(_sending(project, plan) if by_call else ())])
     try:
         program = lower.program(plan, Parts(project, plan).needs(), frozenset())
     except lower.MisfitError as misfit:
@@ -154,18 +167,20 @@ def _apart(
     builders: Sequence[_Builder],
     samples: Sequence[Mapping[str, Any]],
     live: Mapping[str, Any],
-) -> tuple[list[_Builder], dict[Note, _Builder]]:
+    *,
+    by_call: bool,
+) -> tuple[list[_Builder], list[tuple[Note, _Builder]]]:
     """Each builder by itself: those that can be ported, and why the others are refused."""
     rest: list[_Builder] = []
-    left: dict[Note, _Builder] = {}
+    left: list[tuple[Note, _Builder]] = []
     for module, function in builders:
         plan = _without_mere_functions(plan_of(project, [(module, function)], live))
         if not plan.canvases:
             continue
         try:
-            _held(project, plan, samples, live)
+            _held(project, plan, samples, live, by_call=by_call)
         except Refused as refused:
-            left[_why(str(refused), module, function)] = (module, function)
+            left.append((_why(str(refused), module, function), (module, function)))
         else:
             rest.append((module, function))
     return rest, left
@@ -180,20 +195,14 @@ def _why(refused: str, module: Module, function: Function) -> Note:
     return Note(code, place, why.strip(), function.qualname)
 
 
-def emit(
-    found: Read, to: Engine, out: str | None = None, bodies: Literal["extract", "call"] = "extract"
-) -> Emitted:
+def emit(found: Read, to: Engine, out: str | None = None) -> Emitted:
     """The source for an engine; ``out`` is the package's name, "shop_temporal" by default.
 
-    ``bodies``: they move into ``work`` ("extract"), or stay and are called as ``task.run``
-    ("call"), which is for the time in between: what is emitted then needs Celery.
-
     Raises:
-        Refused: a body that is to be called sends tasks of its own.
         UsageError: ``to`` is not an engine, or ``out`` no name of a package.
         MissingExtra: ruff is not installed.
     """
-    package = out or f"{found.plan.package}_{to}"
+    package = f"{found.plan.package}_{to}" if out is None else out
     if not package.isidentifier() or keyword.iskeyword(package):
         raise UsageError(
             f"--out {package}: not the name of a Python package; give one without / and without "
@@ -206,20 +215,23 @@ def emit(
             f"--out {package}: {package}.py is there, and a package of its name would hide it; "
             "choose another one"
         )
+    if _is_elsewhere(package, found.project.root):
+        raise UsageError(
+            f"--out {package}: a package of this name is installed, and this one would hide it; "
+            "choose another one"
+        )
     if to == "temporal":
         from offcanvas.port.emit.temporal.project import emit as write
     elif to == "prefect":
         from offcanvas.port.emit.prefect.project import emit as write
     else:
         raise UsageError(f"--to {to}: source is written for temporal and prefect")
-    by_call = bodies == "call"
-    if by_call:
-        tasks = Bodies(found.project)
-        asked = [note for task in found.plan.tasks.values() if (note := tasks.sending(task))]
-        if asked:
-            told = "\n  ".join(f"{note.place}: PORT305: {note.message}" for note in asked)
-            raise Refused(f"--bodies call: these tasks cannot be called\n  {told}")
-    files, notes = write(found.project, found.plan, package, by_call=by_call)
+    files, notes = write(found.project, found.plan, package, by_call=found.by_call)
+    if f"{package}.py" in files:
+        raise UsageError(
+            f"--out {package}: the bodies of the tasks go to {package}.py, and a package of its "
+            "name would hide it; choose another one"
+        )
     every = sorted(
         {*found.plan.notes, *notes}, key=lambda note: (note.place, note.code, note.message)
     )
@@ -230,6 +242,11 @@ def emit(
     return Emitted({**files, f"{package}/PORT.md": told}, report, frozenset(own))
 
 
+def _is_elsewhere(package: str, root: Path) -> bool:
+    """Whether an installed package has the name of one that is not there yet."""
+    return not (root / package).is_dir() and PathFinder.find_spec(package) is not None
+
+
 def _without_mere_functions(plan: Plan) -> Plan:
     """A project's plan without the functions that only look as if they built a canvas."""
     none = {note.about for note in plan.notes if note.code == "PORT301"}
@@ -238,6 +255,16 @@ def _without_mere_functions(plan: Plan) -> Plan:
         canvases=tuple(canvas for canvas in plan.canvases if canvas.name not in none),
         notes=tuple(note for note in plan.notes if note.about not in none),
     )
+
+
+def _sending(project: Project, plan: Plan) -> Iterator[Note]:
+    """The tasks that cannot be called where they are, because their bodies send others."""
+    tasks = Bodies(project)
+    for task in plan.tasks.values():
+        note = tasks.sending(task)
+        if note is not None:
+            why = f"{note.message}; --bodies extract has the step send it"
+            yield replace(note, code="PORT305", message=why)
 
 
 def _refuse(notes: Sequence[Note]) -> None:
@@ -298,7 +325,7 @@ def _imported(target: str, name: str, project: Project) -> None:
         sys.path.insert(0, root)
     try:
         importlib.import_module(name)
-    except Exception as error:  # whatever the user's module raises is the answer, on one line
+    except (Exception, SystemExit) as error:  # whatever the user's module raises is the answer
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise BadTarget(f"{target}: importing {name} failed with {said}") from error
 

@@ -754,7 +754,7 @@ def _original(
             made, sent = caught(lambda: _called(function, sample, kept))
         else:
             made, sent = caught(lambda: function(**sample))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # whatever the user's builder raises is the answer
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise BadTarget(f"{target}: calling it with {dict(sample)!r} failed with {said}") from error
     signature = kept[0] if kept else made if isinstance(made, dict) and "task" in made else None

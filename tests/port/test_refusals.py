@@ -100,3 +100,75 @@ def test_what_cannot_be_skipped(tmp_path: Path) -> None:
     assert ended.code == 2
     assert "everything is refused; nothing is written" in ended.err
     assert not (tmp_path / "mill_temporal").exists()
+
+
+SENDING = """
+from mill import app, bake, bread, grind
+from celery import chain
+
+@app.task
+def tell(x: int) -> int:
+    grind.delay(x)
+    return x
+
+def told(x: int):
+    return chain(grind.s(x), tell.s())
+"""
+
+
+@pytest.mark.parametrize("engine", ["temporal", "prefect"])
+def test_a_body_that_cannot_be_called_is_left_out_too(tmp_path: Path, engine: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write("mill.py", GOOD)
+    folder.write("others.py", SENDING)
+    folder.write("more.py", SENDING.replace("tell", "more"))
+    given = (".", "--to", engine, "--bodies", "call")
+    ended = folder.port(*given)
+    assert ended.code == 2
+    assert ".: 2 of 3 functions are refused, and nothing is written; --skip-refused" in ended.err
+    assert "others.py:7: told: PORT305: others.tell: the body calls .delay()" in ended.err
+    ended = folder.port(*given, "--skip-refused")
+    assert ended.code == 1, ended.err
+    assert "2 functions are refused and are not in the port" in ended.err
+    assert "mill:bread" in ended.out
+    steps = "activities" if engine == "temporal" else "tasks"
+    assert "mill.grind.run(x)" in (tmp_path / f"mill_{engine}/{steps}.py").read_text()
+    assert folder.port(*given, "--skip-refused", "--check").code == 0
+    assert folder.port(".", "--to", engine, "--out", "whole", "--diff").code == 1
+
+
+def test_two_functions_of_one_name_are_two(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.write("mill.py", GOOD + "\ndef raw(x: int):\n    return chain(grind.s(x), bake.s())\n")
+    calls = "import mill\nfrom celery import chain\n\ndef both(x: int):\n"
+    for name in ("one", "two"):
+        folder.write(f"{name}.py", f"{calls}    return chain(mill.raw(x), mill.grind.s())\n")
+    ended = folder.port(".", "--to", "temporal", "--skip-refused")
+    assert ended.code == 1, ended.err
+    assert "3 functions are refused and are not in the port" in ended.err
+
+
+@pytest.mark.parametrize("what", ["raise SystemExit(0)", "raise KeyError(x)"])
+def test_a_builder_that_ends_the_process(tmp_path: Path, what: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write(
+        "mill.py", GOOD.replace("    return chain", f"    if x:\n        {what}\n    return chain")
+    )
+    ended = folder.port("mill:bread", "--to", "temporal", "--sample", '{"x": 1}')
+    assert ended.code == 2
+    assert ended.err.startswith("offcanvas: mill:bread: calling it with {'x': 1} failed with ")
+    assert not (tmp_path / "work.py").exists()
+    (tmp_path / "mill.py").write_text(f"x = 1\n{what}\n{GOOD}")
+    ended = folder.port("mill:bread", "--to", "temporal", "--sample", '{"x": 1}')
+    assert ended.code == 2
+    assert "mill:bread: importing mill failed with " in ended.err
+
+
+@pytest.mark.parametrize("out", ["", "celery", "temporalio", "work"])
+def test_a_package_that_would_be_in_the_way(tmp_path: Path, out: str) -> None:
+    folder = Folder(tmp_path)
+    folder.write("mill.py", GOOD)
+    ended = folder.port("mill:bread", "--to", "temporal", "--out", out)
+    assert ended.code == 2
+    assert ended.err.startswith(f"offcanvas: --out {out}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["mill.py"]
