@@ -99,6 +99,8 @@ IMPORTS: Final = (
 )
 #: The parameters of ``Task.retry``, in their order.
 _RETRY: Final = ("args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries")
+#: Those of them that are called otherwise by ``Attempt.again``.
+_AGAIN: Final = {"after": "countdown", "limit": "max_retries"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,19 @@ def handed_on(module: Module, function: Function, name: str) -> Iterator[Handed]
                 yield Handed(call, value, *found, names[place])
 
 
+def moved(module: Module, function: Function) -> tuple[Module, Function] | None:
+    """The body of a task that an earlier port has moved, where it is given an ``Attempt``."""
+    for call in module.inside(function.node, ast.Call):
+        if not any(keyword.arg == ATTEMPT for keyword in call.keywords):
+            continue
+        found = module.callee(call)
+        given = found[1].node.args.kwonlyargs if found is not None else []
+        kinds = [ast.unparse(a.annotation) for a in given if a.arg == ATTEMPT and a.annotation]
+        if kinds == ["Attempt"]:
+            return found
+    return None
+
+
 def reached(
     module: Module, function: Function, name: str, seen: set[str] | None = None
 ) -> Iterator[tuple[Module, Function, str]]:
@@ -147,12 +162,15 @@ def reached(
 
 
 def retry_calls(module: Module, function: Function, name: str) -> Iterator[ast.Call]:
-    """The calls of ``name.retry`` in a function, whatever the name is bound to."""
+    """The calls of ``name.retry`` in a function, whatever the name is bound to.
+
+    In a body that an earlier port has moved it is ``attempt.again``.
+    """
     for call in module.inside(function.node, ast.Call):
         func = call.func
         if module.name(func) == f"{TASK}.retry" or (
             isinstance(func, ast.Attribute)
-            and func.attr == "retry"
+            and func.attr == ("again" if name == ATTEMPT else "retry")
             and isinstance(func.value, ast.Name)
             and func.value.id == name
         ):
@@ -215,6 +233,9 @@ def given_to(module: Module, call: ast.Call) -> dict[str, ast.expr] | None:
     is as it would be without it is left out: ``args=None``, ``kwargs=self.request.kwargs``.
     """
     given: dict[str, ast.expr] = {}
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "again":
+        given = {_AGAIN.get(k.arg or "", k.arg or ""): k.value for k in call.keywords}
+        return {**given, "exc": call.args[0]} if call.args else given
     for place, value in enumerate(call.args):
         if isinstance(value, ast.Starred) or place >= len(_RETRY):
             return None
@@ -389,7 +410,11 @@ def _retry(module: Module, call: ast.Call, name: str, edits: Edits) -> str:
     unsaid = set(given) - {"exc", "countdown", "max_retries", "args", "kwargs"}
     if unsaid:
         return f"self.retry with {', '.join(sorted(unsaid))}"
-    names = {"countdown": "after", "max_retries": "limit", "args": "args", "kwargs": "kwargs"}
+    names = {
+        **{theirs: ours for ours, theirs in _AGAIN.items()},
+        "args": "args",
+        "kwargs": "kwargs",
+    }
     said = [edits_text(module, given["exc"])] if "exc" in given else []
     said += [
         f"{ours}={edits_text(module, given[word])}" for word, ours in names.items() if word in given

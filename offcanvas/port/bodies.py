@@ -563,6 +563,8 @@ class Bodies:
         for name in sorted(names - (BUILTINS - own)):
             if name in work.definitions or name in work.imports:
                 continue
+            if has_moved(name, module, work, self.project):
+                continue
             if name in facts.imports:
                 target = facts.imports[name]
                 if self._is_celerys(module, name):
@@ -746,6 +748,11 @@ def _moved(module: Module, function: Function, work: Work) -> Body | None:
     counts = any(keyword.arg == RETRIES for keyword in calls[0].keywords)
     named = any(keyword.arg == TASK_ID for keyword in calls[0].keywords)
     attempt = any(keyword.arg == ATTEMPT for keyword in calls[0].keywords)
+    given = {keyword.arg for keyword in calls[0].keywords}
+    try:
+        sent = tuple(one for one in sends.senders(module, function) if one.name in given)
+    except sends.NotSentError:
+        return None  # it has been edited since, and says so itself
     return Body(
         calls[0].func.attr,
         retries=counts,
@@ -753,6 +760,7 @@ def _moved(module: Module, function: Function, work: Work) -> Body | None:
         tries_again=again,
         ends=attempt and "ends_chain" in ast.unparse(function.node),
         attempt=attempt,
+        sends=sent,
         moved=True,
     )
 
@@ -930,6 +938,12 @@ def absolute(target: str, module: Module, project: Project) -> str:
         package = package[:-1]
     package = package[: len(package) - (level - 1)]
     return ".".join([*package, target.lstrip(".")]).strip(".")
+
+
+def has_moved(name: str, module: Module, work: Work, project: Project) -> bool:
+    """Whether a module imports a name from its ``work``, where an earlier port has moved it."""
+    target = module.facts.imports.get(name, "")
+    return bool(target) and absolute(target, module, project) == f"{work.module}.{name}"
 
 
 def rename_globals(text: str, names: Mapping[str, str]) -> str:

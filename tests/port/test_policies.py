@@ -344,3 +344,61 @@ def test_an_attempt_too_many_or_too_few_fails_an_emitted_test(
     file.write_text(before.replace(f"{word}={number}", f"{word}={number + by}"))
     assert file.read_text() != before
     assert user.run(*tests).code == 1
+
+
+AGAIN = [
+    # What the body sends is handed in by the step of the second run too.
+    ("", "last.delay(x)"),
+    ("", "last.si(x).delay()\n    last.apply_async((x,), queue='q')"),
+    # How often it is tried is known from the body that has moved.
+    ("bind=True", "if x:\n        raise self.retry(args=(x + 1,), max_retries=7)"),
+    ("bind=True, max_retries=5", "last.delay(x)\n    if x:\n        raise self.retry(args=(x,))"),
+    (
+        "bind=True",
+        "try:\n        again(self, x)\n    except Busy as e:\n        raise self.retry(exc=e)",
+    ),
+    # What has moved with a body is not imported from itself.
+    ("autoretry_for=(Busy,)", "if x:\n        raise Busy(x)"),
+    ("autoretry_for=(Busy,), dont_autoretry_for=(Full,)", "if x:\n        raise Full(LIMIT)"),
+]
+HELPER = """
+class Full(Busy):
+    pass
+
+def again(task, x):
+    if x:
+        raise task.retry(countdown=2 ** task.request.retries, max_retries=9)
+"""
+
+
+@pytest.mark.parametrize("engine", ["temporal", "prefect"])
+def test_a_second_run_writes_what_the_first_has_written(tmp_path: Path, engine: str) -> None:
+    user = Folder(tmp_path)
+    tasks = [
+        f"@app.task({options})\ndef one_{number}({'self, ' if 'bind' in options else ''}x: int)"
+        f" -> int:\n    {body}\n    return x\n"
+        for number, (options, body) in enumerate(AGAIN)
+    ]
+    steps = ", ".join(f"one_{number}.s()" for number in range(1, len(AGAIN)))
+    builder = f"def many(x: int):\n    return chain(one_0.s(x), {steps})\n"
+    user.write("stall.py", "\n\n".join([HEAD.partition("def both")[0], HELPER, *tasks, builder]))
+    given = ("stall:many", "--to", engine, "--out", "out")
+    ended = user.port(*given)
+    assert ended.code == 1, ended.err
+    assert "todo" not in ended.out
+
+    def texts() -> dict[str, str]:
+        return {str(p.relative_to(tmp_path)): p.read_text() for p in tmp_path.rglob("*.py")}
+
+    first = texts()
+    checked = user.port(*given, "--check")
+    assert checked.code == 0, checked.out
+    assert user.port(*given).code == 1
+    assert texts() == first
+    # A task that is written later uses what has moved.
+    stall = tmp_path / "stall.py"
+    late = "@app.task\ndef late(x: int) -> int:\n    raise Full(LIMIT)\n\n\ndef many"
+    stall.write_text(stall.read_text().replace("def many", late).replace("one_0.s(x)", "late.s(x)"))
+    assert user.port(*given).code == 1
+    tried = "import work\ntry:\n    work.late(1)\nexcept work.Busy as error:\n    print(error)"
+    assert user.run("-c", tried).out == "30\n"

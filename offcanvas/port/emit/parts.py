@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from offcanvas.audit.module import Module
-from offcanvas.port.bodies import Bodies, Body
+from offcanvas.port.bodies import Bodies, Body, has_moved
 from offcanvas.port.emit.contexts import name_of
 from offcanvas.port.emit.typing import Types
 from offcanvas.port.errbacks import Needs, needs_of
@@ -101,7 +101,10 @@ class Parts:
         imports: set[str] = set()
         others: dict[str, str] = {}
         for name in names:
-            if name in module.facts.imports:
+            if has_moved(name, module, work, self.project):
+                imports.add(import_of(work.module))
+                others[name] = f"{alias_of(work.module)}.{name}"
+            elif name in module.facts.imports:
                 missing = self.bodies.bring(module, {name}, work)
                 if missing:
                     return Reference(text, frozenset(), missing)

@@ -11,7 +11,16 @@ from offcanvas.audit.class_tasks import HOOKS
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import TASK
 from offcanvas.audit.values import Const, Dict, Name, Seq, Value
-from offcanvas.port.attempts import EXHAUSTED, Asked, asked_for, chain_ends, ends_at_once, reached
+from offcanvas.port.attempts import (
+    ATTEMPT,
+    EXHAUSTED,
+    Asked,
+    asked_for,
+    chain_ends,
+    ends_at_once,
+    moved,
+    reached,
+)
 from offcanvas.port.ir import Context, Param, Place, Task
 from offcanvas.port.policy import CAP, DELAY, Policy, Retries
 from offcanvas.port.read import settings
@@ -99,14 +108,14 @@ def task_of(project: Project, found: Found, live: Mapping[str, Any]) -> Task:
     options = _given(project, module, found, live)
     me = next((p.name for p in function.params.items), "") if found.bound else ""
     around = [*reached(module, function, me)] if me else [(module, function, "")]
+    before = moved(module, function) if me else None
+    asking = around if before is None else [*reached(*before, ATTEMPT)]
     asked = [
         one
-        for there, inner, name in around
-        for one in asked_for(there, inner, name, body=inner is function)
+        for number, (there, inner, name) in enumerate(asking)
+        for one in asked_for(there, inner, name, body=not number)
     ]
     policy = _policy(options, asked)
-    said_ = tuple(("", ast.unparse(call)) for call in retries_in(module, function))
-    policy = replace(policy, said=(*said_, *policy.said))
     returns = function.node.returns
     said = ast.unparse(returns) if returns is not None else ""
     made = _task(found, params, said, policy, module.path)
@@ -116,8 +125,10 @@ def task_of(project: Project, found: Found, live: Mapping[str, Any]) -> Task:
     if len(made.hooks) == 1:
         context = _context(project, found)
         made = made if context is None else replace(made, hooks=(), context=context)
+    said_ = tuple(("", ast.unparse(call)) for call in retries_in(module, function))
+    told = replace(policy, said=(*said_, *policy.said))
     if not me:
-        return made
+        return replace(made, policy=told)
     ends = [(there, one) for there, inner, name in around for one in chain_ends(inner, name)]
     late = any(ends_at_once(there, one) is None for there, one in ends)
     own = policy.retries is not None and policy.retries.own
@@ -125,8 +136,10 @@ def task_of(project: Project, found: Found, live: Mapping[str, Any]) -> Task:
         isinstance(n, ast.Attribute) and n.attr == EXHAUSTED for n in ast.walk(function.node)
     )
     renews = frozenset(word for one in asked for word in one.renews)
-    attempt = own or late or asks or len(around) > 1
-    return replace(made, ends=bool(ends), attempt=attempt, renews=renews)
+    attempt = own or late or asks or len(around) > 1 or before is not None
+    # Where the body is given an attempt, it says itself what it asks for.
+    policy = policy if attempt else told
+    return replace(made, policy=policy, ends=bool(ends), attempt=attempt, renews=renews)
 
 
 def _hooks(project: Project, found: Found) -> Iterator[str]:
