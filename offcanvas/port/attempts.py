@@ -272,13 +272,14 @@ def _is_own(value: ast.expr, word: str) -> bool:
 def asked_for(module: Module, function: Function, name: str, *, body: bool) -> Iterator[Asked]:
     """The ways in which a function asks for another attempt; ``body``: it is a task's own."""
     for call in retry_calls(module, function, name):
-        given = given_to(module, call) or {}
+        read = given_to(module, call)
+        given = read or {}
         handler = next((n for n in module.around(call) if isinstance(n, ast.ExceptHandler)), None)
         renews = _renewed(given, call)
         caught = handler.type if handler is not None else None
         kinds = caught.elts if isinstance(caught, ast.Tuple) else [caught] if caught else []
         exc = given.get("exc")
-        own = not body or "max_retries" in given or bool(renews)
+        own = not body or read is None or "max_retries" in given or bool(renews)
         if handler is not None:
             others = any(
                 isinstance(n, ast.Raise) and call not in ast.walk(n) for n in ast.walk(handler)

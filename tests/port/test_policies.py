@@ -402,3 +402,20 @@ def test_a_second_run_writes_what_the_first_has_written(tmp_path: Path, engine: 
     assert user.port(*given).code == 1
     tried = "import work\ntry:\n    work.late(1)\nexcept work.Busy as error:\n    print(error)"
     assert user.run("-c", tried).out == "30\n"
+
+
+@pytest.mark.parametrize("given", ["**options", "*options.values()"])
+def test_a_retry_whose_arguments_are_not_written_out(tmp_path: Path, given: str) -> None:
+    task = f"""
+@app.task(bind=True)
+def one(self, x: int) -> int:
+    options = {{"countdown": x}}
+    if x:
+        raise self.retry({given})
+    return x
+"""
+    code, _, _, said = _port(tmp_path, task)
+    assert code == 1
+    assert "PORT211 todo: stall.one: self.retry with arguments" in said
+    assert f"self.retry({given})" in (tmp_path / "stall.py").read_text()
+    assert "options = " in (tmp_path / "stall.py").read_text()
