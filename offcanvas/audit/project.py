@@ -37,6 +37,7 @@ class Project:
         find_apps(self.index)
         finder = TaskFinder(self.index)
         self.tasks: list[Task] = finder.find()
+        self.task_classes: list[str] = finder.default_bases
         self.tasks_by_qualname = {**finder.handles, **{t.qualname: t for t in self.tasks}}
         """Tasks by every canonical name that holds one: their own, and `mail = app.tasks[...]`."""
         self.index.know_tasks(self.tasks_by_qualname)

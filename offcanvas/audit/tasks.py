@@ -68,6 +68,7 @@ class TaskFinder:
 
     handles: canonical name -> task, for names that hold a task and are not its own:
     `print_task = app.register_task(Print())`, `mail = app.tasks["shop.mail"]`.
+    default_bases: the classes that apps give their tasks; one alone is every task's without a base.
     """
 
     def __init__(self, index: Index) -> None:
@@ -76,7 +77,7 @@ class TaskFinder:
         self.handed = Handed(index)
         self.unclear: list[Unclear] = []
         self.handles: dict[str, Task] = {}
-        self._default_base = self._find_default_base()
+        self.default_bases = self._find_default_bases()
 
     def find(self) -> list[Task]:
         """Every task, in the order of files and lines."""
@@ -158,10 +159,10 @@ class TaskFinder:
             name = self.index.resolve(facts, value.dotted)
             # A wrapper of another file wrote it; there it has been resolved.
             return self.index.follow(name[2:]) if name.startswith("?.") else name
-        return None if value is not None else self._default_base
+        return None if value is not None or len(self.default_bases) != 1 else self.default_bases[0]
 
-    def _find_default_base(self) -> str | None:
-        """`app.Task = ContextTask`, `task_cls` of an app or its class: one, or None."""
+    def _find_default_bases(self) -> list[str]:
+        """`app.Task = ContextTask`, `task_cls` of an app or its class: those of all apps."""
         index, found = self.index, set[str]()
         for facts in index.files.values():
             if not facts.speaks_celery:
@@ -181,7 +182,7 @@ class TaskFinder:
                 given = class_.attributes.get("task_cls")
                 if given is not None and index.is_app(f"{index.name_of(facts)}.{class_.qualname}"):
                     found.add(self._class_named(facts, given))
-        return found.pop() if len(found) == 1 else None
+        return sorted(found)
 
     def _class_named(self, facts: ModuleFacts, value: Value, scope: str = "") -> str:
         said = literal(value)

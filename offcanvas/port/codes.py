@@ -429,7 +429,9 @@ that asks for anything else fails, and there is no further one.""",
         "a context that the class of a task has around its body",
         """`__call__` of the task's class runs the body in a context (`with app.app_context():` of
 Flask, say). `context.py` does the same around the step; an app that the function around that class
-made for itself is made anew there, once in each process.""",
+made for itself is made anew there, once in each process. One class that an app gives its tasks is
+taken as that of all tasks; where apps give several, name it at the task (`base=`), which is a todo
+without (PORT217).""",
     ),
     Code(
         "PORT210",

@@ -222,3 +222,27 @@ print([in_context(work.one)(3), in_context(work.one)(4)])
     lines = folder.run("-c", tried).out.splitlines()
     assert lines[:3] == [f"into {name}", "one of 3", f"out of {name}"]
     assert lines[-1] == "[3, 4]"
+
+
+def test_apps_whose_tasks_have_different_classes(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    made = WEB.replace("CALL", USUAL)
+    folder.write("web.py", made)
+    folder.write("shop.py", made.replace("ContextTask", "ShopTask").replace('"web"', '"shop"'))
+    named = (
+        "from web import APP, celery\nfrom celery import Task, chain\n\n"
+        """
+class Named(Task):
+    def __call__(self, *args, **kwargs):
+        with APP.app_context():
+            return self.run(*args, **kwargs)
+"""
+    )
+    body = JOBS.partition("celery = create_celery_app()")[2]
+    folder.write("web.py", f"{made}\n\nAPP = create_app()\ncelery = create_celery_app()\n")
+    folder.write("jobs.py", named + body.replace("(time_limit=30)", "(base=Named)"))
+    ended = folder.port("jobs:both", "--to", "temporal")
+    assert ended.code == 1, ended.err
+    said = "create_celery_app.ShopTask.__call__, create_celery_app.ContextTask.__call__"
+    assert f"PORT217 todo: jobs.one: what {said} of its class are for" in ended.out
+    assert "PORT152 decide: jobs.two: with APP.app_context(), of Named" in ended.out

@@ -143,16 +143,24 @@ def task_of(project: Project, found: Found, live: Mapping[str, Any]) -> Task:
 
 
 def _hooks(project: Project, found: Found) -> Iterator[str]:
-    """What Celery calls of a task's base class around its body; a library's class as a whole."""
-    if found.base is None or found.base.startswith("celery.") or _is_of_app(project, found):
-        return
-    if project.index.class_(found.base) is None:
-        yield found.base
-        return
-    for hook in HOOKS:
-        method = project.index.function(project.index.method(found.base, hook))
-        if method is not None:
-            yield method[1].qualname
+    """What Celery calls of a task's base class around its body; a library's class as a whole.
+
+    Where apps give their tasks several classes, and the task names none, it may be of each.
+    """
+    several = project.task_classes if len(project.task_classes) > 1 else []
+    bases = several if "base" not in found.options else []
+    if found.base is not None:
+        bases = [] if _is_of_app(project, found) else [found.base]
+    for base in bases:
+        if base.startswith("celery."):
+            continue
+        if project.index.class_(base) is None:
+            yield base
+            continue
+        for hook in HOOKS:
+            method = project.index.function(project.index.method(base, hook))
+            if method is not None:
+                yield method[1].qualname
 
 
 def _context(project: Project, found: Found) -> Context | None:
