@@ -34,6 +34,7 @@ def kept(root: Path) -> dict[str, str]:
         return {}
     try:
         found = json.loads(file.read_text())
+        found.get("ports", {}).items()  # of ``ported``
         return {str(path): str(text) for path, text in found["files"].items()}
     except (ValueError, KeyError, AttributeError) as error:
         raise UsageError(f"{KEPT}: cannot be read ({error}); restore it, or remove it") from error
@@ -46,6 +47,7 @@ def merged(root: Path, files: Mapping[str, str], own: frozenset[str]) -> dict[st
 
     Raises:
         Conflict: a file was there before and is not from a port, or an edit is in the way.
+        UsageError: what is there cannot be read as text.
     """
     base = kept(root)
     wanted: dict[str, str] = {}
@@ -56,7 +58,11 @@ def merged(root: Path, files: Mapping[str, str], own: frozenset[str]) -> dict[st
         if path in own or not file.exists():
             wanted[path] = text
             continue
-        now = file.read_text()
+        try:
+            now = file.read_text()
+        except (OSError, UnicodeError) as error:
+            said = f"{path}: cannot be read ({error}); nothing is written. Restore it, or remove it"
+            raise UsageError(said) from error
         if now in {text, base.get(path)}:
             wanted[path] = text
         elif path not in base:

@@ -1,9 +1,12 @@
 """A later run and what a team has made of an earlier one: merged by symbol, or left as it is."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
+from offcanvas.errors import UsageError
+from offcanvas.port import keep
 from offcanvas.port.merge import merge
 
 BASE = '''"""What it is."""
@@ -132,3 +135,20 @@ def test_what_is_no_python_at_the_moment_is_merged_by_lines() -> None:
     theirs = BASE.replace("return item", "return 2")
     made = merge("out/workflows.py", mine, BASE, theirs)
     assert made.text == mine.replace("return item", "return 2")
+
+
+def test_what_is_there_and_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "out.py"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"out\.py: cannot be read .*nothing is written"):
+        keep.merged(tmp_path, {"out.py": ""}, frozenset())
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(UsageError, match=r"out\.py: cannot be read .*nothing is written"):
+        keep.merged(tmp_path, {"out.py": ""}, frozenset())
+    keeper = tmp_path / keep.KEPT
+    keeper.parent.mkdir()
+    for damaged in ('{"files": {}, "ports": []}', '{"files": []}', "[]"):
+        keeper.write_text(damaged)
+        with pytest.raises(UsageError, match=r"port\.json: cannot be read"):
+            keep.ported(tmp_path)
