@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from celery import signals
+from celery import chord, group, signals
 from celery.exceptions import SoftTimeLimitExceeded
 
 from offcanvas.testing.tasks import (  # noqa: F401  # tests have all tasks from here
@@ -286,3 +286,46 @@ def tries_again(self, path, countdown=0.01):
         time.sleep(0.05)
     if not self.request.retries:
         raise self.retry(countdown=countdown)
+
+
+@app.task(bind=True)
+def retries_large(self, what, size, *, throw=True, text=""):
+    if self.request.retries:
+        return len(text or what)
+    large = random_text.run(size)
+    given = {
+        "kwargs": {"kwargs": {"text": large}},
+        "headers": {"headers": {"x": large}},
+        "link": {"link": length.si(large)},
+        "link_error": {"link_error": length.si(large)},
+    }[what]
+    self.retry(countdown=0.01, throw=throw, **given)
+    return 0
+
+
+@app.task(bind=True)
+def replaced_as(self, how, size):
+    large = random_text.run(size)
+    raise self.replace(
+        {
+            "group": lambda: group(length.s(large), length.s("x")),
+            "chord": lambda: chord([length.s(large), length.s("x")], total.s()),
+            "headers": lambda: length.s("x").set(headers={"x": large}),
+            "link": lambda: length.s("x").set(link=length.si(large)),
+        }[how]()
+    )
+
+
+@app.task(bind=True)
+def sends_large(self, how, size):
+    large = random_text.run(size)
+    if how == "headers":
+        echo.apply_async((1,), headers={"x": large})
+    else:
+        self.request.chain = [*self.request.chain, length.si(large)]
+    return 1
+
+
+@app.task
+def spells(request, exc, traceback, path):
+    write.run(len(exc.args[0]), path=path)
