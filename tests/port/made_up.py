@@ -9,6 +9,7 @@ lists that fill and chains that grow (`tests.port.builders`). Each call of a tas
 with its arguments and the case it is of; compared are those ledgers and how each case ended.
 """
 
+import functools
 import json
 import os
 import re
@@ -18,8 +19,9 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,9 @@ SAMPLES: tuple[dict[str, Any], ...] = (
     {"items": [1, 2], "flag": True},
     {"items": [3, 4, 5], "flag": False},
 )
-BATCH = 100
+# Temporal's sandbox loads the module of a workflow anew for each run of it, so that the cost of a
+# batch grows with the square of its size.
+BATCH = 25
 WITHIN = 300.0  # seconds; a limit for what never comes, not an expectation
 _CASE = re.compile(r"made_up_\d+")
 
@@ -257,8 +261,21 @@ class Seen:
     calls: list[str]
 
 
-def differences(path: Path, count: int, number: int, engines: Sequence[str]) -> list[str]:
-    """Run so many cases on Celery and on the engines; in words, where they differ."""
+@contextmanager
+def servers(engines: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Celery's broker and the engines' servers; the environment in which they are found."""
+    starters = {"temporal": temporal, "prefect": prefect}
+    with start_together(redis, *(starters[engine] for engine in engines)) as started:
+        yield {name: value for one in started for name, value in one.environment.items()}
+
+
+def differences(
+    path: Path, count: int, number: int, engines: Sequence[str], where: Mapping[str, str]
+) -> list[str]:
+    """Run so many cases on Celery and on the engines; in words, where they differ.
+
+    ``where`` is the environment in which the servers are found; ``number`` seeds what is drawn.
+    """
     sys.path.insert(0, str(path))
     try:
         cases = written(path, count, number)
@@ -274,7 +291,10 @@ def differences(path: Path, count: int, number: int, engines: Sequence[str]) -> 
         if done.code == 2:
             raise AssertionError(done.err)
     (path / "cases.json").write_text(json.dumps([[one.name, one.given] for one in cases]))
-    seen = _run(folder, ("celery", *engines))
+    with ThreadPoolExecutor() as together:
+        run = functools.partial(_run, folder, where)
+        sides = ("celery", *engines)
+        seen = dict(zip(sides, together.map(run, sides), strict=True))
     told: list[str] = []
     for case in cases:
         wanted = seen["celery"][case.name]
@@ -300,39 +320,32 @@ def _sorted(value: Any) -> Any:
     return value
 
 
-def _run(folder: Folder, engines: Sequence[str]) -> dict[str, dict[str, Seen]]:
-    starters = {"celery": redis, "temporal": temporal, "prefect": prefect}
+def _run(folder: Folder, where: Mapping[str, str], side: str) -> dict[str, Seen]:
     scripts = {"celery": CELERY, "temporal": TEMPORAL, "prefect": PREFECT}
     workers = {
         "celery": ["-m", "celery", "-A", "made.tasks", "worker", "-c", "8", "-P", "threads"],
         "temporal": ["-m", "made_temporal.worker"],
     }
-    seen: dict[str, dict[str, Seen]] = {}
+    ledger = folder.path / f"{side}.jsonl"
+    ledger.touch()
+    own = {**where, "PREFECT_HOME": str(folder.path / "home"), "MADE_LEDGER": str(ledger)}
     with ExitStack() as stack:
-        variables = {"PREFECT_HOME": str(folder.path / "home")}
-        for server in stack.enter_context(start_together(*(starters[e] for e in engines))):
-            variables |= server.environment
-        for engine in engines:
-            ledger = folder.path / f"{engine}.jsonl"
-            ledger.touch()
-            own = {**variables, "MADE_LEDGER": str(ledger)}
-            if engine in workers:
-                log = stack.enter_context((folder.path / f"{engine}.log").open("w"))
-                worker = subprocess.Popen(
-                    [sys.executable, *workers[engine]],
-                    cwd=folder.path, env={**os.environ, **own}, stdout=log, stderr=log,
-                )  # fmt: skip
-                stack.callback(worker.wait)
-                stack.callback(worker.terminate)
-            done = folder.run("-c", scripts[engine], "cases.json", **own)
-            if done.code:
-                raise AssertionError(f"{engine}: {done.err}")
-            ends = json.loads(done.out.splitlines()[-1])
-            calls = defaultdict(list)
-            for line in _settled(ledger):
-                calls[_CASE.findall(line)[0]].append(line)
-            seen[engine] = {name: Seen(end, sorted(calls[name])) for name, end in ends.items()}
-    return seen
+        if side in workers:
+            log = stack.enter_context((folder.path / f"{side}.log").open("w"))
+            worker = subprocess.Popen(
+                [sys.executable, *workers[side]],
+                cwd=folder.path, env={**os.environ, **own}, stdout=log, stderr=log,
+            )  # fmt: skip
+            stack.callback(worker.wait)
+            stack.callback(worker.terminate)
+        done = folder.run("-c", scripts[side], "cases.json", **own)
+        if done.code:
+            raise AssertionError(f"{side}: {done.err}")
+        ends = json.loads(done.out.splitlines()[-1])
+        calls = defaultdict(list)
+        for line in _settled(ledger):
+            calls[_CASE.findall(line)[0]].append(line)
+    return {name: Seen(end, sorted(calls[name])) for name, end in ends.items()}
 
 
 def _settled(ledger: Path) -> list[str]:
@@ -352,13 +365,15 @@ def _settled(ledger: Path) -> list[str]:
 def main(count: int, engines: Sequence[str], first: int = 0) -> int:
     """Run those from ``first`` to ``count`` in batches; the number of differences."""
     found = 0
-    for number in range(first, count, BATCH):
-        with tempfile.TemporaryDirectory() as name:
-            told = differences(Path(name), min(BATCH, count - number), number, engines)
-        found += len(told)
-        said = [f"{min(count, number + BATCH)} builders, {found} differences", *told]
-        sys.stdout.write("\n".join(said) + "\n")
-        sys.stdout.flush()
+    with servers(engines) as where:
+        for number in range(first, count, BATCH):
+            size = min(BATCH, count - number)
+            with tempfile.TemporaryDirectory() as name:
+                told = differences(Path(name), size, number, engines, where)
+            found += len(told)
+            said = [f"{number + size} builders, {found} differences", *told]
+            sys.stdout.write("\n".join(said) + "\n")
+            sys.stdout.flush()
     return found
 
 

@@ -3,6 +3,7 @@
 More of them, and on Prefect too: `make differential-port`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,20 @@ from tests.port import made_up
 
 pytestmark = pytest.mark.servers
 COUNT = 100
+ENGINES = ("temporal",)
 
 
-def test_ledgers_and_ends_are_those_of_celery(tmp_path: Path) -> None:
-    assert made_up.differences(tmp_path, COUNT, 0, ["temporal"]) == []
+@pytest.fixture(scope="module")
+def where() -> Iterator[dict[str, str]]:
+    with made_up.servers(ENGINES) as found:
+        yield found
+
+
+@pytest.mark.parametrize("number", range(0, COUNT, made_up.BATCH))
+def test_ledgers_and_ends_are_those_of_celery(
+    number: int, where: dict[str, str], tmp_path: Path
+) -> None:
+    assert made_up.differences(tmp_path, made_up.BATCH, number, ENGINES, where) == []
 
 
 def test_members_of_a_reversed_group_are_compared_as_they_are() -> None:

@@ -39,7 +39,7 @@ def starter(calls, runs=None):
 def settings(url):
     return {
         "PREFECT_API_URL": url,
-        "PREFECT_WORKER_QUERY_SECONDS": "0.2",
+        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
         "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
     }
 

@@ -90,7 +90,7 @@ def worker(url):
     options = ["--deployment", "faults", "--processes", "3", "--heartbeat", "1", "--grace", "0"]
     settings = {
         "PREFECT_API_URL": url,
-        "PREFECT_WORKER_QUERY_SECONDS": "0.2",
+        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
         "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
     }
     process = subprocess.Popen(

@@ -46,7 +46,7 @@ def worker(prefect_url):
             MODULE,
             *OPTIONS,
             PREFECT_API_URL=prefect_url,
-            PREFECT_WORKER_QUERY_SECONDS="0.2",
+            PREFECT_WORKER_QUERY_SECONDS="0.5",
             OFFCANVAS_RESULT_BACKEND=app.conf.result_backend,
         )
 
@@ -153,7 +153,7 @@ def test_a_server_that_is_restarted(tmp_path):
     path = tmp_path / "noted"
     members = [counted.s(one, str(path), None, 0.2) for one in range(100, 130)]
     with prefect() as server:
-        given = {**server.environment, "PREFECT_WORKER_QUERY_SECONDS": "0.2"}
+        given = {**server.environment, "PREFECT_WORKER_QUERY_SECONDS": "0.5"}
         with (
             workers.running(MODULE, *OPTIONS, **given),
             workers.running(MODULE, *OPTIONS, **given),
