@@ -35,7 +35,7 @@ from offcanvas.port.ir import (
     Todo,
     walk,
 )
-from offcanvas.port.read.shape import SHOWN
+from offcanvas.port.read.shape import shown
 from offcanvas.port.script import (
     Add,
     Beside,
@@ -711,8 +711,9 @@ def check(
             if unrolls:
                 why = f"{canvas.name}: with {dict(sample)!r} a group has one member"
                 notes.append(Note("PORT124", canvas.place, why, canvas.name))
-        # Those that the source itself shows are said by their line (read.shape).
-        for deviation in sorted(deviations - SHOWN, key=lambda one: one.name):
+        # Those that the source itself shows are said by their line.
+        by_line = shown(note for note in plan.notes if note.about == canvas.name)
+        for deviation in sorted(deviations - by_line, key=lambda one: one.name):
             why = f"{canvas.name}: {deviation.value}"
             notes.append(Note("PORT145", canvas.place, why, canvas.name))
         for test in sorted({test for test, _ in taken}):

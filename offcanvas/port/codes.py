@@ -177,7 +177,8 @@ workflow or flow run instead; look a failure up under that id.""",
         Verdict.DECIDE,
         "the failure of a chord's header",
         """Celery tells the errbacks of a chord's body a ChordError that quotes the member's
-error. Here they are told the member's own error: its class and its text.""",
+error, and so it does to who waits for a group in which the chord stands. Here they are told the
+member's own error: its class and its text.""",
     ),
     Code(
         "PORT123",

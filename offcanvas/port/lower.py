@@ -1002,6 +1002,9 @@ def _flat(parts: Iterable[Part]) -> tuple[Part, ...]:
             continue  # an empty chain is not a member
         if isinstance(part, Side) and not part.links and not part.errbacks:
             flat += _flat(part.parts)
+        elif isinstance(part, Choice) and _bare(part) and _has_group(part):
+            sides = (_flat((part.then,)), _flat((part.orelse,)))
+            flat.append(If(part.test, *sides, place=part.place))
         elif isinstance(part, Each):
             flat.append(replace(part, parts=_flat(part.parts)))
         elif isinstance(part, If):
@@ -1009,6 +1012,14 @@ def _flat(parts: Iterable[Part]) -> tuple[Part, ...]:
         else:
             flat.append(part)
     return tuple(flat)
+
+
+def _has_group(choice: Choice) -> bool:
+    """Whether one of the two canvases, or of those that they choose between, is a group."""
+    return any(
+        isinstance(side, Side) or (isinstance(side, Choice) and _has_group(side))
+        for side in (choice.then, choice.orelse)
+    )
 
 
 def _nodes(parts: Iterable[Part]) -> list[Node]:

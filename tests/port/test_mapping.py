@@ -488,3 +488,60 @@ def test_handlers_of_signals_are_told_of(tmp_path: Path, engine: str) -> None:
 )
 def test_what_json_changes(annotation: str, changed: bool) -> None:
     assert changed_by_json(annotation) is changed
+
+
+NESTED = """
+from celery import Celery, chain, chord, group
+
+app = Celery("stall", broker="memory://")
+
+
+@app.task
+def one(x: int, y: int = 2) -> int:
+    return x + y
+
+
+@app.task
+def total(numbers: list[int]) -> int:
+    return len(numbers)
+
+
+def plain(x: int):
+    return group(one.s(x), group(one.s(1), one.s(2)))
+
+
+def in_a_chain(x: int):
+    return chord([one.s(x), chain(group(one.s(1), one.s(2)))], total.s())
+
+
+def by_choice(x: int):
+    member = group(one.s(1), one.s(2)) if x else one.s(1)
+    return group(one.s(x), member)
+
+
+def by_condition(x: int):
+    inner = []
+    if x:
+        inner.append(one.s(1))
+        inner.append(one.s(2))
+    return chord([one.s(x), group(inner)], total.s())
+
+
+def followed(x: int):
+    return group(one.s(x), chain(group(one.s(1), one.s(2)), total.s()))
+"""
+
+
+def test_groups_that_celery_reverses_are_told_of(tmp_path: Path) -> None:
+    """By the line that shows it, or by what the planner has met in a call of the builder.
+
+    A group alone in a chain is not one of them: its list is one member's result.
+    """
+    folder = Folder(tmp_path)
+    folder.write("stall.py", NESTED)
+    given = ("--sample", '{"x": 1}', "--sample", '{"x": 0}', "--format", "json")
+    ended = folder.port(".", "--to", "temporal", "--out", "out", *given)
+    assert (ended.code, ended.err) == (1, "")
+    notes = json.loads(ended.out)["notes"]
+    told = {note["message"].partition(":")[0] for note in notes if note["code"] == "PORT145"}
+    assert told == {"by_choice", "by_condition", "plain"}

@@ -36,8 +36,5 @@ def test_the_ports_are_as_short_as_those_by_hand(folders: dict[str, Path]) -> No
         emitted = reference.lines(folder / f"reference_{engine}", reference.BY_PROGRAM[engine])
         by_hand = reference.lines(reference.ROOT / f"{engine}_impl", reference.BY_HAND[engine])
         assert emitted <= reference.MOST * by_hand
-        typed = Folder(folder).run(
-            *("-m", "mypy", "--strict", "--follow-imports=silent", f"reference_{engine}")
-        )
-        assert typed.code == 0, typed.out
+        assert Folder(folder).type_errors(f"reference_{engine}") == []
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(folders)

@@ -6,17 +6,31 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offcanvas.canvas.planner import Deviation
-from offcanvas.port.ir import Each, If, Join, Node, Part, Side, Spread, walk
+from offcanvas.port.ir import Choice, Each, If, Join, Node, Part, Seq, Side, Spread, walk
 from offcanvas.port.source import WIDE, width
 
 if TYPE_CHECKING:
-    from offcanvas.port.ir import Errback, Place
+    from offcanvas.port.ir import Errback, Note, Place
 
 #: A code, where it arises, and what is said.
 Said: TypeAlias = "tuple[str, Place, str]"
 
-#: Differences between what Celery does and what it documents that the source shows.
-SHOWN: Final = frozenset({Deviation.NESTED_GROUP_ORDER, Deviation.CHUNKS_INSIDE})
+#: Differences between what Celery does and what it documents that the source may show, and how the
+#: note says so: its code and words in it.
+SHOWN: Final = {
+    Deviation.NESTED_GROUP_ORDER: ("PORT145", Deviation.NESTED_GROUP_ORDER.value),
+    Deviation.CHUNKS_INSIDE: ("PORT146", ""),
+}
+
+
+def shown(notes: Iterable[Note]) -> set[Deviation]:
+    """The differences that these notes tell of, by the line that shows them."""
+    return {
+        deviation
+        for note in notes
+        for deviation, (code, words) in SHOWN.items()
+        if note.code == code and words in note.message
+    }
 
 
 def shape_notes(root: Node) -> Iterator[Said]:
@@ -43,10 +57,30 @@ def _all(root: Node) -> Iterator[Said]:
         if isinstance(part, Side) and _is_wide(part):
             yield "PORT125", part.place, "only the run tells how wide it is"
         if isinstance(part, Side):
+            for chord in filter(None, map(_chord_at_the_end, part.parts)):
+                told = "who waits for its group is told the member's error, no ChordError"
+                yield "PORT122", chord.place, told
             for inner in _nested(part.parts):
                 yield "PORT145", inner.place, Deviation.NESTED_GROUP_ORDER.value
         if isinstance(part, Spread) and part.word == "chunks" and part is not root:
             yield "PORT146", part.place, "its parts' results are in the list; on Celery their ids"
+
+
+def _chord_at_the_end(part: Part) -> Join | None:
+    """The chord whose result is that of a member of a group; of several, the first."""
+    match part:
+        case Join():
+            return part
+        case Seq(parts=(*_, last)):
+            return _chord_at_the_end(last)
+        case Each(parts=parts):
+            return next(filter(None, map(_chord_at_the_end, parts)), None)
+        case If(parts=parts, orelse=orelse):
+            return next(filter(None, map(_chord_at_the_end, (*parts, *orelse))), None)
+        case Choice(then=then, orelse=orelse):
+            return _chord_at_the_end(then) or _chord_at_the_end(orelse)
+        case _:
+            return None
 
 
 def _nested(parts: Iterable[Part]) -> Iterator[Side]:
@@ -59,6 +93,8 @@ def _nested(parts: Iterable[Part]) -> Iterator[Side]:
                 yield from _nested(inner)
             case If(parts=inner, orelse=orelse):
                 yield from _nested((*inner, *orelse))
+            case Choice(then=one, orelse=other):
+                yield from _nested((one, other))
             case _:
                 pass
 

@@ -115,9 +115,9 @@ def sequence(parts: Sequence[Part], place: Place, *, piped: bool) -> Node:
             folded[-1] = replace(last, body=body)
         else:
             folded.append(part)
-    # A chord alone in chain(...) is still inside of a chain, where its body is spread out.
-    # So are chunks, whose list of parts stays a list in a group around the chain.
-    kept = () if piped else (Join, Spread)
+    # A chord alone in chain(...) is still inside of a chain, where its body is spread out. So are a
+    # group and chunks, whose list of results stays a list in a group around the chain.
+    kept = () if piped else (Join, Side, Spread)
     if len(folded) == 1 and isinstance(folded[0], Node) and not isinstance(folded[0], kept):
         return folded[0]
     return Seq(parts=tuple(folded), place=place, piped=piped)
