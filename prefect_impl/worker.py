@@ -48,7 +48,7 @@ import anyio.abc
 import httpx
 from anyio import CapacityLimiter
 from prefect import Flow, Task
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow
@@ -198,13 +198,17 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorker
             await anyio.sleep(0.05)
 
     async def sign_off(self) -> None:
-        """Have the server forget this worker, instead of missing its heartbeats."""
+        """Have the server forget this worker, instead of missing its heartbeats.
+
+        Once it works no more: a heartbeat that came later would have the server know it again.
+        """
         try:
-            await self.client.request(
-                "DELETE",
-                "/work_pools/{work_pool_name}/workers/{name}",
-                path_params={"work_pool_name": WORK_POOL, "name": self.name},
-            )
+            async with get_client() as client:
+                await client.request(
+                    "DELETE",
+                    "/work_pools/{work_pool_name}/workers/{name}",
+                    path_params={"work_pool_name": WORK_POOL, "name": self.name},
+                )
         except httpx.HTTPError as error:  # it is stopping, too; the worker goes all the same
             log.warning("could not sign off from the Prefect server: %s", error)
 
@@ -265,14 +269,15 @@ async def _work_until(stop: asyncio.Event, worker: InProcessWorker) -> None:
     reconciling = asyncio.create_task(worker.keep_reconciling())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping, reconciling}, return_when=asyncio.FIRST_COMPLETED)
-    if not working.done():
-        if not reconciling.done():
-            await worker.drain()
-            await worker.sign_off()
-        working.cancel()
+    leaves = not working.done() and not reconciling.done()
+    if leaves:
+        await worker.drain()
+    working.cancel()
     stopping.cancel()
     reconciling.cancel()
     await asyncio.wait({working, stopping, reconciling})
+    if leaves:
+        await worker.sign_off()
     for task in (working, reconciling):
         if not task.cancelled():
             task.result()  # it ended by itself: say why

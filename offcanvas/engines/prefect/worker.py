@@ -44,7 +44,7 @@ from uuid import UUID
 import anyio
 import anyio.abc
 import httpx
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.context import AsyncClientContext
@@ -189,13 +189,17 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
                 log.warning("could not look for lost flow runs: %s", error)
 
     async def sign_off(self) -> None:
-        """Have the server forget this worker, instead of missing its heartbeats."""
+        """Have the server forget this worker, instead of missing its heartbeats.
+
+        Once it works no more: a heartbeat that came later would have the server know it again.
+        """
         try:
-            await self.client.request(
-                "DELETE",
-                "/work_pools/{work_pool_name}/workers/{name}",
-                path_params={"work_pool_name": self._work_pool_name, "name": self.name},
-            )
+            async with get_client() as client:
+                await client.request(
+                    "DELETE",
+                    "/work_pools/{work_pool_name}/workers/{name}",
+                    path_params={"work_pool_name": self._work_pool_name, "name": self.name},
+                )
         except httpx.HTTPError as error:  # it is stopping, too; the worker goes all the same
             log.warning("could not sign off from the Prefect server: %s", error)
 
@@ -284,11 +288,12 @@ async def _work(worker: CanvasWorker, stop: threading.Event, grace: float) -> No
             sweeping = asyncio.create_task(worker.sweep())
     if sweeping is not None:
         sweeping.cancel()
-    if not working.done():
-        if worker.is_setup:
-            await worker.drain(grace)
-            await worker.sign_off()
-        working.cancel()
+    leaves = worker.is_setup and not working.done()
+    if leaves:
+        await worker.drain(grace)
+    working.cancel()
     await asyncio.wait({working})
+    if leaves:
+        await worker.sign_off()
     if not working.cancelled():
         working.result()  # it ended by itself: say why

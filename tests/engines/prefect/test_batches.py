@@ -18,7 +18,7 @@ from tests.engines.files import lines
 
 pytestmark = pytest.mark.servers
 MODULE = "offcanvas.engines.prefect"
-OPTIONS = ("--deployment", "batches", "--processes", "3", "--heartbeat", "1", "--grace", "0")
+OPTIONS = ("--deployment", "batches", "--processes", "3", "--heartbeat", "2", "--grace", "0")
 
 
 def starter(calls, runs=None):

@@ -87,7 +87,7 @@ def worker(url):
         "offcanvas.engines.prefect",
         "tests.engines.apart:app",
     ]
-    options = ["--deployment", "faults", "--processes", "3", "--heartbeat", "1", "--grace", "0"]
+    options = ["--deployment", "faults", "--processes", "3", "--heartbeat", "2", "--grace", "0"]
     settings = {
         "PREFECT_API_URL": url,
         "PREFECT_WORKER_QUERY_SECONDS": "0.5",

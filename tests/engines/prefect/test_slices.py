@@ -29,7 +29,7 @@ from tests.engines.batched import started
 from tests.engines.files import lines, wait_for, wait_until
 
 MODULE = "offcanvas.engines.prefect"
-OPTIONS = ("--deployment", "slices", "--processes", "2", "--heartbeat", "1", "--grace", "0")
+OPTIONS = ("--deployment", "slices", "--processes", "2", "--heartbeat", "2", "--grace", "0")
 EARLY_AND_LATE = pytest.mark.parametrize(
     "task",
     [
