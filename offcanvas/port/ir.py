@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from offcanvas.port.policy import Policy
     from offcanvas.port.trace import Trace
@@ -391,6 +391,20 @@ def parts_of(node: Node) -> tuple[Part, ...]:
             return (then, orelse)
         case _:
             return ()
+
+
+def members(parts: Iterable[Part]) -> list[Node]:
+    """The members that stand under loops and conditions, without what is in them."""
+    found: list[Node] = []
+    for part in parts:
+        match part:
+            case Each(parts=inner):
+                found += members(inner)
+            case If(parts=inner, orelse=orelse):
+                found += members((*inner, *orelse))
+            case Node():
+                found.append(part)
+    return found
 
 
 def walk(part: Part) -> Iterator[Part]:

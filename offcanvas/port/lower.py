@@ -35,6 +35,7 @@ from offcanvas.port.ir import (
     Spread,
     Task,
     Todo,
+    members,
     walk,
 )
 from offcanvas.port.ir import Step as Signature
@@ -349,7 +350,7 @@ class Lowering:
         return _common(kinds)
 
     def _member_type(self, parts: Sequence[Part]) -> str:
-        return _common([self.type_of(node) for node in _members(_flat(parts))])
+        return _common([self.type_of(node) for node in members(_flat(parts))])
 
     # -- nodes
 
@@ -1040,20 +1041,6 @@ def _nodes(parts: Iterable[Part]) -> list[Node]:
     return found
 
 
-def _members(parts: Iterable[Part]) -> list[Node]:
-    """The members that stand under loops and conditions, without what is in them."""
-    found: list[Node] = []
-    for part in parts:
-        match part:
-            case Each(parts=inner):
-                found += _members(inner)
-            case If(parts=inner, orelse=orelse):
-                found += _members((*inner, *orelse))
-            case Node():
-                found.append(part)
-    return found
-
-
 def _inner_targets(node: Part) -> set[str]:
     return {name for part in walk(node) if isinstance(part, Each) for name in targets(part.var)}
 
@@ -1089,7 +1076,7 @@ def _at_failure(body: Node) -> tuple[Errback, ...]:
     """What the failure of a chord's header fires (``Backend._handle_group_chord_error``)."""
     match body:
         case Side(parts=parts):
-            return tuple(one for node in _members(parts) for one in _at_failure(node))
+            return tuple(one for node in members(parts) for one in _at_failure(node))
         case Choice(then=then, orelse=orelse):
             if _at_failure(then) != _at_failure(orelse):
                 raise UnsaidError(body.place, "which errbacks a chord has depends on a condition")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offcanvas.canvas.planner import Deviation
-from offcanvas.port.ir import Choice, Each, If, Join, Node, Part, Seq, Side, Spread, walk
+from offcanvas.port.ir import Choice, Each, Join, Node, Part, Seq, Side, Spread, members, walk
 from offcanvas.port.source import WIDE, width
 
 if TYPE_CHECKING:
@@ -68,31 +68,27 @@ def _all(root: Node) -> Iterator[Said]:
 
 def _chord_at_the_end(part: Part) -> Join | None:
     """The chord whose result is that of a member of a group; of several, the first."""
-    match part:
-        case Join():
-            return part
-        case Seq(parts=(*_, last)):
-            return _chord_at_the_end(last)
-        case Each(parts=parts):
-            return next(filter(None, map(_chord_at_the_end, parts)), None)
-        case If(parts=parts, orelse=orelse):
-            return next(filter(None, map(_chord_at_the_end, (*parts, *orelse))), None)
-        case Choice(then=then, orelse=orelse):
-            return _chord_at_the_end(then) or _chord_at_the_end(orelse)
-        case _:
-            return None
+    for node in members((part,)):
+        match node:
+            case Join():
+                return node
+            case Seq(parts=(*_, last)):
+                chord = _chord_at_the_end(last)
+            case Choice(then=then, orelse=orelse):
+                chord = _chord_at_the_end(then) or _chord_at_the_end(orelse)
+            case _:
+                chord = None
+        if chord is not None:
+            return chord
+    return None
 
 
 def _nested(parts: Iterable[Part]) -> Iterator[Side]:
     """Groups of more than one member directly in a group, under loops and conditions too."""
-    for part in parts:
-        match part:
+    for node in members(parts):
+        match node:
             case Side(parts=inner) if len(inner) > 1 or any(isinstance(p, Each) for p in inner):
-                yield part
-            case Each(parts=inner):
-                yield from _nested(inner)
-            case If(parts=inner, orelse=orelse):
-                yield from _nested((*inner, *orelse))
+                yield node
             case Choice(then=one, orelse=other):
                 yield from _nested((one, other))
             case _:
