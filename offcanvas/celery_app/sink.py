@@ -90,7 +90,7 @@ class Sink:
         if self._is_retry(options):
             to_wire([signature["args"], signature["kwargs"]], self.app)
             self._require_json(signature, options)
-            self.retried.append((signature, {**options, **self._callbacks(options)}))
+            self.retried.append((signature, {**options, "changed": self._callbacks(options)}))
             self._keep_chain(options.get("chain"))
             return self.app.AsyncResult(options["task_id"])
         if only_strangers(self.app, signature) and not results_are_private(self.app):
@@ -201,7 +201,7 @@ class Sink:
             if given != getattr(parent.request, called):
                 lifted = lift_options({name: maybe_list(given)})
                 changed[name] = to_wire(lower_options(lifted).get(name), self.app)
-        return {"changed": changed}
+        return changed
 
     def _keep_chain(self, now: Any) -> None:
         """Note what the task has made of ``self.request.chain``."""
