@@ -26,8 +26,7 @@ def where() -> Iterator[dict[str, str]]:
 def test_ledgers_and_ends_are_those_of_celery(
     number: int, where: dict[str, str], tmp_path: Path
 ) -> None:
-    found = made_up.differences(tmp_path, made_up.BATCH, number, ENGINES, where)
-    assert [one.text for one in found if not one.why] == []
+    assert made_up.differences(tmp_path, made_up.BATCH, number, ENGINES, where) == []
 
 
 def test_members_of_a_reversed_group_are_compared_as_they_are() -> None:
