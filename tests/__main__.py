@@ -71,12 +71,16 @@ class Part:
 
 @dataclass(slots=True)
 class Running:
-    """A part at work; its output is kept until it has ended."""
+    """A part at work; its output is kept until it has ended.
+
+    ``cpu``: seconds of it and of the processes it has waited for, once it has ended.
+    """
 
     part: Part
     process: subprocess.Popen[bytes]
     output: IO[bytes]
     bar: TaskID
+    cpu: float = 0.0
 
     def text(self) -> str:
         """What it has printed so far."""
@@ -114,7 +118,7 @@ def run_parts(parts: Sequence[Part], arguments: Sequence[str], at_a_time: int) -
                 running.append(_start(waiting.pop(0), arguments, bars))
             time.sleep(0.1)
             for each in list(running):
-                if each.process.poll() is None:
+                if not _has_ended(each):
                     share = re.findall(r"\[ *(\d+)%\]\n", each.text())
                     bars.update(each.bar, completed=int(share[-1]) if share else 0)
                     continue
@@ -142,6 +146,15 @@ def _start(part: Part, arguments: Sequence[str], bars: Progress) -> Running:
     return Running(part, process, output, bars.add_task(part.name, total=100))
 
 
+def _has_ended(each: Running) -> bool:
+    pid, status, usage = os.wait4(each.process.pid, os.WNOHANG)
+    if not pid:
+        return False
+    each.process.returncode = os.waitstatus_to_exitcode(status)
+    each.cpu = usage.ru_utime + usage.ru_stime
+    return True
+
+
 def _tell(console: Console, ended: Running, *, well: bool) -> None:
     """One line for a part that went well, with what it has skipped; all of it for another."""
     text = ended.text()
@@ -154,7 +167,8 @@ def _tell(console: Console, ended: Running, *, well: bool) -> None:
     for line in lines:
         if line.startswith("SKIPPED"):
             console.print(line, markup=False)
-    console.print(f"{ended.part.name:20} {lines[-1].strip('= ')}", markup=False)
+    said = f"{ended.part.name:20} {lines[-1].strip('= ')}, {ended.cpu:.0f} s of CPU"
+    console.print(said, markup=False)
 
 
 @contextmanager

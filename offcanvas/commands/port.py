@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -117,14 +117,27 @@ def port(
     from offcanvas.errors import UsageError
     from offcanvas.port import api, codes, keep
 
+    others = {
+        "a TARGET": targets,
+        "--out": out,
+        "--sample": sample,
+        "--skip-refused": skip_refused,
+        "--check": check,
+        "--format": format_ is not Format.TEXT,
+        "--diff": diff,
+        "--write": write,
+    }
     if explain is not None:
+        _alone("--explain", {**others, "--finish": finish})
         say(codes.explain(explain))
         return
     if finish is not None:
-        if targets or out is not None:
-            raise UsageError("--finish names a package that is there: give no TARGET, and no --out")
+        # It shows the diff by itself.
+        _alone("--finish", others, but={"--diff"} if not write else {"--write"})
         _finish(finish, write=write)
         return
+    if check:
+        _alone("--check", {word: others[word] for word in ("--diff", "--format")})
     if write:
         raise UsageError("--write goes with --finish; source is written without it")
     if not targets:
@@ -146,7 +159,10 @@ def port(
         moved = keep.moved(Path(), emitted.files, emitted.own)
         for path in moved:
             say(f"{path}: the canvas and its port have moved apart; run port again")
-        raise typer.Exit(1 if moved else 0)
+        gone = [path for path in keep.gone(Path(), emitted.files) if path not in moved]
+        for path in gone:
+            say(f"{path}: was emitted and is no longer there; restore it, or run port again")
+        raise typer.Exit(1 if moved or gone else 0)
     wanted = keep.merged(Path(), emitted.files, emitted.own)
     if diff:
         say("".join(_diff(wanted)), nl=False)
@@ -164,6 +180,19 @@ def port(
         say(emitted.report.refusals(), err=True)
     if emitted.report.exit_code:
         raise typer.Exit(emitted.report.exit_code)
+
+
+def _alone(word: str, others: Mapping[str, object], but: Container[str] = ()) -> None:
+    """See that none of the others is given beside an option that does nothing with them.
+
+    Raises:
+        UsageError: one of them is.
+    """
+    from offcanvas.errors import UsageError
+
+    given = [other for other, value in others.items() if value and other not in but]
+    if given:
+        raise UsageError(f"{word} does nothing with {' and '.join(given)}: leave one of them out")
 
 
 def _finish(package: str, *, write: bool) -> None:

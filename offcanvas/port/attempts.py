@@ -97,6 +97,16 @@ IMPORTS: Final = (
     "from dataclasses import dataclass",
     "from typing import Any, TypeVar",
 )
+#: What catches Celery's ``Retry``: itself and its bases.
+_CATCH_RETRY: Final = frozenset(
+    {
+        *("Exception", "BaseException", "builtins.Exception", "builtins.BaseException"),
+        *("celery.exceptions.Retry", "celery.exceptions.TaskPredicate"),
+        "celery.exceptions.CeleryError",
+    }
+)
+#: Why a ``self.retry`` is not ported.
+SWALLOWED: Final = "self.retry in a `try` that catches what it raises"
 #: The parameters of ``Task.retry``, in their order.
 _RETRY: Final = ("args", "kwargs", "exc", "throw", "eta", "countdown", "max_retries")
 #: Those of them that are called otherwise by ``Attempt.again``.
@@ -175,6 +185,44 @@ def retry_calls(module: Module, function: Function, name: str) -> Iterator[ast.C
             and func.value.id == name
         ):
             yield call
+
+
+def is_swallowed(module: Module, call: ast.Call) -> bool:
+    """Whether a ``try`` or a ``suppress`` around a ``self.retry`` catches what it raises.
+
+    Celery has sent the next attempt by then, and the task goes on as if it had not.
+    """
+    below: ast.AST = call
+    for around in module.around(call):
+        match around:
+            case ast.Try(body=body) if below in body:
+                caught = [one for one in around.handlers if _catches_retry(module, one.type)]
+                if caught and not _passes_on(caught[0]):
+                    return True
+            case ast.With(items=items) | ast.AsyncWith(items=items):
+                calls = [one.context_expr for one in items]
+                for one in (each for each in calls if isinstance(each, ast.Call)):
+                    suppresses = module.name(one.func) == "contextlib.suppress"
+                    if suppresses and any(_catches_retry(module, kind) for kind in one.args):
+                        return True
+            case _:
+                pass
+        below = around
+    return False
+
+
+def _catches_retry(module: Module, kind: ast.expr | None) -> bool:
+    if isinstance(kind, ast.Tuple):
+        return any(_catches_retry(module, one) for one in kind.elts)
+    return kind is None or (module.name(kind) or ast.unparse(kind)) in _CATCH_RETRY
+
+
+def _passes_on(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler raises at its end what it has caught."""
+    last = handler.body[-1]
+    if not isinstance(last, ast.Raise):
+        return False
+    return last.exc is None or (isinstance(last.exc, ast.Name) and last.exc.id == handler.name)
 
 
 def chain_ends(function: Function, name: str) -> Iterator[ast.Assign]:
@@ -405,6 +453,8 @@ def _retry(module: Module, call: ast.Call, name: str, edits: Edits) -> str:
     statement = module.parents.get(call)
     if not isinstance(statement, ast.Raise | ast.Expr | ast.Return):
         return "self.retry inside of an expression"
+    if is_swallowed(module, call):
+        return SWALLOWED
     given = given_to(module, call)
     if given is None:
         return "self.retry with arguments"

@@ -443,6 +443,8 @@ class Bodies:
         call = around[2]
         if not isinstance(call, ast.Call):
             return "self.retry is not called"
+        if attempts.is_swallowed(module, call):
+            return attempts.SWALLOWED
         given = {k.arg: k.value for k in call.keywords if k.arg}
         handler = next((n for n in module.around(call) if isinstance(n, ast.ExceptHandler)), None)
         match call.args:

@@ -177,8 +177,8 @@ workflow or flow run instead; look a failure up under that id.""",
         Verdict.DECIDE,
         "the failure of a chord's header",
         """Celery tells the errbacks of a chord's body a ChordError that quotes the member's
-error, and so it does to who waits for a group in which the chord stands. Here they are told the
-member's own error: its class and its text.""",
+error, and so it does to who waits for a group or for another chord's body in which the chord
+stands. Here they are told the member's own error: its class and its text.""",
     ),
     Code(
         "PORT123",
@@ -447,9 +447,10 @@ input.""",
         Verdict.TODO,
         "self.retry that a policy cannot express",
         """The wait before the next attempt, its arguments, or whether there is one, depends on
-something that only the body knows. The step raises at this place until it is written with the
-engine's own means (`ApplicationError(next_retry_delay=...)` on Temporal, a loop in the flow on
-Prefect).""",
+something that only the body knows. Or an `except Exception` around it catches Celery's own `Retry`:
+the next attempt has been sent by then, and this one goes on. The step raises at this place until it
+is written with the engine's own means (`ApplicationError(next_retry_delay=...)` on Temporal, a loop
+in the flow on Prefect).""",
     ),
     Code(
         "PORT212",

@@ -95,6 +95,11 @@ def moved(root: Path, files: Mapping[str, str], own: frozenset[str]) -> list[str
     return sorted(path for path, text in emitted.items() if base.get(path) != text)
 
 
+def gone(root: Path, files: Mapping[str, str]) -> list[str]:
+    """Files that were emitted and that are no longer there."""
+    return sorted(path for path in files if path in kept(root) and not (root / path).exists())
+
+
 def ported(root: Path) -> dict[str, list[str]]:
     """The targets of each port, by the package that was emitted."""
     file = root / KEPT

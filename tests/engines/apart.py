@@ -261,6 +261,14 @@ def length(text):
     return len(text) if isinstance(text, str) else [len(one) for one in text]
 
 
+@app.task
+def waits_for(path):
+    """Ends once somebody has written that it may."""
+    while not os.path.exists(path):  # noqa: PTH110  # a path is text here
+        time.sleep(0.05)
+    return path
+
+
 @app.task(ignore_result=True)
 def big_and_ignored(size):
     return "x" * size

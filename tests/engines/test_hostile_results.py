@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from celery import chord
 
 from offcanvas._reroute import reroute
 from tests.engines.files import wait_until
@@ -42,11 +43,14 @@ def of(kind, trace):
 def test_a_result_that_was_replaced_runs_nothing_and_fails_the_task_alone(remote, tmp_path, kind):
     trace = str(tmp_path / "trace")
     with reroute(remote.app, to="memory"):
-        waits = (remote.big.s(5_000) | remote.length.s().set(countdown=2)).delay()
+        header = [remote.big.s(5_000), remote.waits_for.s(str(tmp_path / "replaced"))]
+        waits = chord(header, remote.length.s()).delay()
+        large = waits.parent.results[0]
         folder = Path(remote.app.conf.result_backend.removeprefix("file://"))
-        stored = folder / f"celery-task-meta-{waits.parent.id}"
-        wait_until(lambda: waits.parent.state == "SUCCESS")
+        stored = folder / f"celery-task-meta-{large.id}"
+        wait_until(lambda: large.state == "SUCCESS")
         stored.write_bytes(of(kind, trace))
+        (tmp_path / "replaced").touch()
         wait_until(waits.ready)
         assert waits.state == "FAILURE"
         assert get(remote.add.delay(1)) == 2

@@ -213,10 +213,14 @@ def test_what_looks_like_a_reference_is_a_value(rerouted):
     assert get(canvas.delay()) == expected
 
 
-def test_a_reference_that_leads_nowhere_fails_its_task_alone(rerouted):
-    waits = (rerouted.big.s(5_000) | rerouted.length.s().set(countdown=1)).delay()
-    get(waits.parent)
-    waits.parent.forget()
+def test_a_reference_that_leads_nowhere_fails_its_task_alone(rerouted, tmp_path):
+    path = tmp_path / "forgotten"
+    header = [rerouted.big.s(5_000), rerouted.waits_for.s(str(path))]
+    waits = chord(header, rerouted.length.s()).delay()
+    large = waits.parent.results[0]
+    get(large)
+    large.forget()
+    path.touch()
     with pytest.raises(LookupError, match="no longer in the result backend"):
         get(waits)
     assert get(rerouted.add.delay(1)) == 2

@@ -125,6 +125,10 @@ def nested(x: int):
     return group(one.s(x), group(one.s(1), one.s(2)))
 
 
+def chord_for_a_body(x: int):
+    return chord([one.s(x), one.s(1)], chord([one.si(x), one.si(2)], total.s()))
+
+
 def linked(x: int):
     first = one.s(x)
     first.link(one.si(1))
@@ -320,6 +324,7 @@ ROWS: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["PORT146"],
     ),
     "nested": (["all_of(["], ["all_of(["], ["PORT145"]),
+    "chord_for_a_body": (["all_of(["], ["all_of(["], ["PORT122"]),
     "linked": (["await logged("], ["logged(do.one, 1)"], ["PORT120"]),
     "errback_of_the_new_form": (
         ["except ActivityError as failure:", "kind_and_text(failure)", "do.told, ToldInput('here'"],

@@ -8,7 +8,10 @@ import pytest
 from tests.port.project import Folder
 
 HEAD = """
+from contextlib import suppress
+
 from celery import Celery, chain
+from celery.exceptions import Retry
 
 app = Celery("stall", broker="memory://")
 LIMIT = 30
@@ -113,11 +116,38 @@ def one(self, x: int) -> int:
     assert "raise self.retry(exc=error, countdown=3)" in celery
 
 
+def test_a_retry_that_a_handler_passes_on_is_ported(tmp_path: Path) -> None:
+    task = """
+@app.task(bind=True, max_retries=2)
+def one(self, x: int) -> int:
+    try:
+        if not x:
+            raise self.retry(countdown=3)
+    except Exception as error:
+        print(error)
+        raise
+    return x
+"""
+    code, _, _, said = _port(tmp_path, task)
+    assert code == 1
+    assert "PORT211" not in said
+    assert "raise TryAgain" in (tmp_path / "work.py").read_text()
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
         ("    raise self.retry(queue='elsewhere')", "PORT211"),
         ("    raise self.retry(*x)", "PORT211"),
+        (
+            "    try:\n        raise self.retry()\n    except Exception:\n        return x",
+            "PORT211",
+        ),
+        (
+            "    try:\n        self.retry()\n    except (OSError, Retry):\n        raise OSError",
+            "PORT211",
+        ),
+        ("    with suppress(Exception):\n        raise self.retry(countdown=3)", "PORT211"),
         ("    raise self.retry(args=(x + self.request.delivery_info,))", "PORT212"),
         ("    return self.backend.get(x)", "PORT212"),
         ("    last.apply_async((x,), countdown=3)\n    return x", "PORT213"),

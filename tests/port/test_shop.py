@@ -100,7 +100,17 @@ def test_what_a_user_has_edited_is_not_overwritten(tmp_path: Path) -> None:
         (["shop.tasks:nightly", "--out", "json"], "Python has a module of this name"),
         (["shop.tasks:nightly", "--out", "beside"], "beside.py is there, and a package of its"),
         (["shop.tasks:nightly", "--write"], "--write goes with --finish"),
-        (["shop.tasks:nightly", "--finish", "shop_temporal"], "give no TARGET, and no --out"),
+        (
+            ["shop.tasks:nightly", "--finish", "shop_temporal"],
+            "--finish does nothing with a TARGET",
+        ),
+        (["--finish", "shop_temporal", "--diff", "--write"], "--finish does nothing with --diff"),
+        (["--explain", "PORT110", "--out", "a", "--check"], "with --out and --check: leave one"),
+        (["shop.tasks:nightly", "--check", "--diff"], "--check does nothing with --diff"),
+        (
+            ["shop.tasks:nightly", "--check", "--format", "json"],
+            "--check does nothing with --format",
+        ),
         (["--explain", "PORT999"], "no such code"),
     ],
 )
@@ -121,6 +131,18 @@ def test_a_place_in_a_source_that_is_not_imported(tmp_path: Path) -> None:
     ended = folder.port(f"shop/tasks.py:{line + 1}", "--to", "temporal", "--diff")
     assert ended.code == 1, ended.err
     assert "class Nightly:" in ended.out
+
+
+def test_a_file_that_is_gone_is_told_by_check(tmp_path: Path) -> None:
+    folder = Folder.of_example("shop", tmp_path)
+    assert folder.port("shop.tasks:previews", "--to", "temporal").code == 1
+    (folder.path / "shop_temporal/policies.py").unlink()
+    ended = folder.port("shop.tasks:previews", "--to", "temporal", "--check")
+    assert ended.code == 1
+    assert ended.out == (
+        "shop_temporal/policies.py: was emitted and is no longer there; restore it, or run port "
+        "again\n"
+    )
 
 
 def test_an_edit_is_merged_with_what_is_emitted_now(tmp_path: Path) -> None:

@@ -23,6 +23,10 @@ SHOWN: Final = {
 }
 
 
+#: Of a chord in a group or in the body of another chord.
+_QUOTED: Final = "who waits for what it stands in is told the member's error, no ChordError"
+
+
 def shown(notes: Iterable[Note]) -> set[Deviation]:
     """The differences that these notes tell of, by the line that shows them."""
     return {
@@ -52,14 +56,16 @@ def _all(root: Node) -> Iterator[Said]:
             yield "PORT123", part.place, f"eta={part.options.eta} is a wait"
         if isinstance(part, Join) and any(e.style == "new" for e in _of_body(part.body)):
             yield "PORT122", part.place, "its errbacks are told the member's error, no ChordError"
+        if isinstance(part, Join):
+            for chord in (one for one in walk(part.body) if isinstance(one, Join)):
+                yield "PORT122", chord.place, _QUOTED
         if isinstance(part, Join) and isinstance(part.body, Side) and not part.body.parts:
             yield "PORT145", part.place, "a header fails as a whole; Celery's empty body hides it"
         if isinstance(part, Side) and _is_wide(part):
             yield "PORT125", part.place, "only the run tells how wide it is"
         if isinstance(part, Side):
             for chord in filter(None, map(_chord_at_the_end, part.parts)):
-                told = "who waits for its group is told the member's error, no ChordError"
-                yield "PORT122", chord.place, told
+                yield "PORT122", chord.place, _QUOTED
             for inner in _nested(part.parts):
                 yield "PORT145", inner.place, Deviation.NESTED_GROUP_ORDER.value
         if isinstance(part, Spread) and part.word == "chunks" and part is not root:

@@ -4,7 +4,7 @@ import pytest
 from celery import chain, chord, group
 
 from offcanvas.celery_app.freezing import prepare
-from tests.engines.apart import app, big, echo, fails_with, length, retries_with
+from tests.engines.apart import app, big, echo, fails_with, length, retries_with, waits_for
 from tests.engines.files import wait_until
 from tests.engines.lookalikes import suite
 from tests.engines.twice import one_id_sent_twice
@@ -19,16 +19,20 @@ def test_what_looks_like_a_reference_is_a_value(calls, on_engine):
     assert on_engine(canvas).get() == expected
 
 
-def test_a_reference_that_leads_nowhere_fails_its_task_alone(calls):
-    prepared = prepare(app, group(big.s(5_000) | length.s().set(countdown=8), echo.s(1)))
-    chained, other = prepared.result.results
+def test_a_reference_that_leads_nowhere_fails_its_task_alone(calls, tmp_path):
+    path = tmp_path / "forgotten"
+    joins = chord([big.s(5_000), waits_for.s(str(path))], length.s())
+    prepared = prepare(app, group(joins, echo.s(1)))
+    joined, other = prepared.result.results
+    large = joined.parent.results[0]
     run = calls.start(app, prepared.plan)
-    wait_until(lambda: chained.parent.state == "SUCCESS")
-    chained.parent.forget()
+    wait_until(lambda: large.state == "SUCCESS")
+    large.forget()
+    path.touch()
     assert calls.finish(run, 300)
     assert other.get(timeout=10) == 1
     with pytest.raises(LookupError, match="no longer in the result backend"):
-        chained.get(timeout=10)
+        joined.get(timeout=10, disable_sync_subtasks=False)
 
 
 def test_large_retries_and_errors(on_engine):

@@ -24,6 +24,7 @@ from tests.engines.apart import (
     length,
     random_text,
     total,
+    waits_for,
     write,
 )
 
@@ -153,14 +154,17 @@ def test_what_members_share_is_written_once():
     assert len(pack(job.to_json()).payload.data) < 5_000
 
 
-def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls):
-    prepared = prepare(app, big.s(5_000) | length.s().set(countdown=5))
+def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls, tmp_path):
+    path = tmp_path / "forgotten"
+    prepared = prepare(app, chord([big.s(5_000), waits_for.s(str(path))], length.s()))
+    large = prepared.result.parent.results[0]
 
     async def forget_in_between():
         handle = await start_canvas(calls.client, app, prepared.plan, task_queue=calls.task_queue)
-        while prepared.result.parent.state != "SUCCESS":
+        while large.state != "SUCCESS":
             await asyncio.sleep(0.05)
-        prepared.result.parent.forget()
+        large.forget()
+        path.touch()
         await finish(calls.client, handle)
 
     calls.wait(forget_in_between())
