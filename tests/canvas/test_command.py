@@ -1,18 +1,13 @@
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.preloaded import command
+
 
 def show(*arguments, cwd):
-    command = [sys.executable, "-c", "from offcanvas.cli import main; main()", "show", *arguments]
-    env = {**os.environ, "PYTHONPATH": str(Path.cwd()), "COLUMNS": "200"}
-    return subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=300
-    )
+    return command(["show", *arguments], cwd, {**os.environ, "COLUMNS": "200"})
 
 
 def test_a_function_with_arguments_as_a_tree(tmp_path):

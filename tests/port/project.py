@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.preloaded import command
+
 EXAMPLES = Path(__file__).with_name("examples")
 #: What mypy has found out about the packages that ports import, from one test to the next.
 TYPED = {"MYPY_CACHE_DIR": str(Path(__file__).parents[2] / ".mypy_cache" / "emitted")}
@@ -45,18 +47,17 @@ class Folder:
         file.write_text(text)
 
     def port(self, *arguments: str) -> Ended:
-        return self.run("-c", "from offcanvas.cli import main; main()", "port", *arguments)
+        ended = command(["port", *arguments], self.path, self._environment())
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **TYPED, "SHOP_LEDGER": str(self.path / "ledger.jsonl")}
 
     def run(self, *arguments: str, **environment: str) -> Ended:
         ended = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.path,
-            env={
-                **os.environ,
-                **TYPED,
-                "SHOP_LEDGER": str(self.path / "ledger.jsonl"),
-                **environment,
-            },
+            env={**self._environment(), **environment},
             capture_output=True,
             text=True,
             check=False,
