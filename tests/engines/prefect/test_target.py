@@ -1,5 +1,7 @@
 """``reroute(app, to="prefect")``: code that does not change, on Prefect."""
 
+import time
+
 import psutil
 import pytest
 from celery import chord
@@ -44,6 +46,7 @@ def test_a_flow_run_in_hand_has_no_thread_of_its_own(rerouted):
     most = 0
     while not all(result.ready() for result in results):
         most = max(most, worker.num_threads())
+        time.sleep(0.05)
     assert most < len(results)
 
 
