@@ -697,7 +697,7 @@ class Bodies:
         notes: list[Note] = []
         for path, work in self.works.items():
             module = Module.opened(self.project, path)
-            if module is None or not work.definitions:
+            if module is None or not (work.definitions or work.bodies):
                 continue
             places = {t.name: t.function for t in self.project.tasks if t.path == path}
             mine: dict[str, Body] = {}
@@ -711,8 +711,11 @@ class Bodies:
             told = {n: b for n, b in errbacks.items() if n not in both}
             prefixes = self.prefixes.get(path, ())
             text, left = celery_side(module, work, plain, told, prefixes)
-            files[path] = text
-            for name in sorted({*left, *both}):
+            if work.definitions:
+                files[path] = text
+            # A body that cannot move exists once, and has its own note.
+            unmoved = {n for n, b in {**mine, **errbacks}.items() if b.todo is not None}
+            for name in sorted({*left, *both} - unmoved):
                 function = module.function_named(name)
                 line = function.node.lineno if function is not None else 1
                 why = f"{name}: its body stays on Celery's side too, and so exists twice"

@@ -64,3 +64,35 @@ def test_a_task_that_sends_is_refused(tmp_path: Path) -> None:
     assert ended.code == 2
     assert "PORT305: stall.sends: the body calls .delay()" in ended.err
     assert sorted(path.name for path in tmp_path.glob("*.py")) == ["stall.py"]
+
+
+def test_a_body_that_exists_twice_is_told_in_every_run(tmp_path: Path) -> None:
+    source = """
+from celery import Celery, chain
+
+app = Celery("stall", broker="memory://")
+work = 3
+
+
+@app.task
+def one(x: int) -> int:
+    return x + work
+
+
+@app.task(bind=True)
+def host(self, x: int) -> str:
+    return self.request.hostname
+
+
+def both(x: int):
+    return chain(one.s(x), host.s())
+"""
+    folder = Folder(tmp_path)
+    folder.write("stall.py", source)
+    first = folder.port("stall:both", "--to", "temporal", "--out", "out")
+    assert (folder.path / "stall.py").read_text() == source
+    assert "one: its body stays on Celery's side too, and so exists twice" in first.out
+    # What cannot move exists once.
+    assert first.out.count("exists twice") == 1
+    again = folder.port("stall:both", "--to", "temporal", "--out", "out")
+    assert (again.code, again.out) == (first.code, first.out)
