@@ -1,7 +1,8 @@
-"""The kit's commands, each in a process of its own that has imported the kit already.
+"""Commands of the kit that start nothing, each in a process that has imported the kit already.
 
 Most of what a short command costs is to import Celery, LibCST and the kit: 0.8 of 1.0 seconds.
-Here each is forked from a process that has done nothing but import them.
+Here each is forked from a process that has done nothing but import them. What is registered with
+`atexit` is not done in such a process: commands that start servers or workers are for a shell.
 """
 
 import multiprocessing

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.preloaded import command
-
 COMMAND = [sys.executable, "-c", "from offcanvas.cli import main; main()"]
 #: Where somebody's own servers would be; nothing of a private run may go there.
 ELSEWHERE = {
@@ -37,7 +35,15 @@ def environment(tmp_path):
 @pytest.fixture
 def offcanvas(tmp_path, environment):
     def run(*arguments):
-        return command(arguments, tmp_path, environment)
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
 
     return run
 
