@@ -199,7 +199,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run what is asked for; returns the exit status."""
     if any(Path(word.partition("::")[0]).exists() for word in arguments):
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
-    at_a_time = min((os.cpu_count() or 1) + 4, MOST_AT_A_TIME)
+    at_a_time = min((os.cpu_count() or 1) + 2, MOST_AT_A_TIME)
     begin = time.monotonic()
     try:
         failed = run_parts(parts_of(HERE), arguments, at_a_time)
