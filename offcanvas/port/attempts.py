@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from offcanvas.audit.handlers import BROAD, caught, suppressing, tries_around
 from offcanvas.audit.names import TASK
 from offcanvas.port.read.own import counting_helper
 from offcanvas.port.source import BUILTINS
@@ -98,13 +99,9 @@ IMPORTS: Final = (
     "from typing import Any, TypeVar",
 )
 #: What catches Celery's ``Retry``: itself and its bases.
-_CATCH_RETRY: Final = frozenset(
-    {
-        *("Exception", "BaseException", "builtins.Exception", "builtins.BaseException"),
-        *("celery.exceptions.Retry", "celery.exceptions.TaskPredicate"),
-        "celery.exceptions.CeleryError",
-    }
-)
+_CATCH_RETRY: Final = BROAD | {
+    f"celery.exceptions.{name}" for name in ("Retry", "TaskPredicate", "CeleryError")
+}
 #: Why a ``self.retry`` is not ported.
 SWALLOWED: Final = "self.retry in a `try` that catches what it raises"
 #: The parameters of ``Task.retry``, in their order.
@@ -192,29 +189,11 @@ def is_swallowed(module: Module, call: ast.Call) -> bool:
 
     Celery has sent the next attempt by then, and the task goes on as if it had not.
     """
-    below: ast.AST = call
-    for around in module.around(call):
-        match around:
-            case ast.Try(body=body) if below in body:
-                caught = [one for one in around.handlers if _catches_retry(module, one.type)]
-                if caught and not _passes_on(caught[0]):
-                    return True
-            case ast.With(items=items) | ast.AsyncWith(items=items):
-                calls = [one.context_expr for one in items]
-                for one in (each for each in calls if isinstance(each, ast.Call)):
-                    suppresses = module.name(one.func) == "contextlib.suppress"
-                    if suppresses and any(_catches_retry(module, kind) for kind in one.args):
-                        return True
-            case _:
-                pass
-        below = around
-    return False
-
-
-def _catches_retry(module: Module, kind: ast.expr | None) -> bool:
-    if isinstance(kind, ast.Tuple):
-        return any(_catches_retry(module, one) for one in kind.elts)
-    return kind is None or (module.name(kind) or ast.unparse(kind)) in _CATCH_RETRY
+    for block in tries_around(module, call):
+        handler = next((h for h in block.handlers if _CATCH_RETRY & {*caught(module, h)}), None)
+        if handler is not None and not _passes_on(handler):
+            return True
+    return any(any(suppressing(module, one, _CATCH_RETRY)) for one in module.around(call))
 
 
 def _passes_on(handler: ast.ExceptHandler) -> bool:

@@ -714,7 +714,8 @@ class Bodies:
             if work.definitions:
                 files[path] = text
             # A body that cannot move exists once, and has its own note.
-            unmoved = {n for n, b in {**mine, **errbacks}.items() if b.todo is not None}
+            moved = {n for side in (mine, errbacks) for n, b in side.items() if b.todo is None}
+            unmoved = {*mine, *errbacks} - moved
             for name in sorted({*left, *both} - unmoved):
                 function = module.function_named(name)
                 line = function.node.lineno if function is not None else 1

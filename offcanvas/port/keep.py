@@ -97,7 +97,8 @@ def moved(root: Path, files: Mapping[str, str], own: frozenset[str]) -> list[str
 
 def gone(root: Path, files: Mapping[str, str]) -> list[str]:
     """Files that were emitted and that are no longer there."""
-    return sorted(path for path in files if path in kept(root) and not (root / path).exists())
+    emitted = kept(root).keys() & files.keys()
+    return sorted(path for path in emitted if not (root / path).exists())
 
 
 def ported(root: Path) -> dict[str, list[str]]:

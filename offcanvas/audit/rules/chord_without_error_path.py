@@ -42,12 +42,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from offcanvas.audit.finding import Remark, Severity
+from offcanvas.audit.handlers import broad_handler
 from offcanvas.audit.module import Module
 from offcanvas.audit.names import RESULT, TASK
 from offcanvas.audit.outline import Outline
 from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules._chords import Chord, chords
-from offcanvas.audit.rules._handlers import broad_handler
 
 _TELLS: Final = frozenset({"on_error", "link_error"})
 _WAITS: Final = frozenset({"get", "join", "join_native", "wait", "collect"})

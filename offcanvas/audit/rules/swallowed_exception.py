@@ -41,18 +41,19 @@ import ast
 from collections.abc import Iterator
 
 from offcanvas.audit.finding import Remark, Severity
-from offcanvas.audit.module import Module
-from offcanvas.audit.names import TASK
-from offcanvas.audit.outline import Outline
-from offcanvas.audit.rules import module_rule
-from offcanvas.audit.rules._handlers import (
+from offcanvas.audit.handlers import (
     BROAD,
     broad_handler,
     caught,
     is_broad,
     raises,
+    suppressing,
     tries_around,
 )
+from offcanvas.audit.module import Module
+from offcanvas.audit.names import TASK
+from offcanvas.audit.outline import Outline
+from offcanvas.audit.rules import module_rule
 from offcanvas.audit.rules.result_get_in_task import WAITS
 from offcanvas.audit.tree import Function
 from offcanvas.audit.values import Name, Seq, Value
@@ -113,12 +114,8 @@ def _suppressed(module: Module, call: ast.Call) -> ast.expr | None:
     for ancestor in module.around(call):
         if isinstance(ancestor, ast.Try):
             return None  # its handlers come first
-        for item in ancestor.items if isinstance(ancestor, ast.With) else ():
-            made = item.context_expr
-            if not isinstance(made, ast.Call) or module.name(made.func) != "contextlib.suppress":
-                continue
-            if any(module.name(a) in {*BROAD, "builtins.RuntimeError"} for a in made.args):
-                return made
+        for made in suppressing(module, ancestor, {*BROAD, "builtins.RuntimeError"}):
+            return made
     return None
 
 
@@ -151,8 +148,9 @@ def _caught_retry(module: Module, call: ast.Call) -> Iterator[Remark]:
                 if not raises(module, handler):
                     yield module.remark(
                         call,
-                        f"the Retry that this raises is caught in line {handler.lineno} and never "
-                        "leaves the task: no retry happens; add `except Retry: raise` before it",
+                        f"the Retry that this raises is caught in line {handler.lineno}: the next "
+                        "attempt has been sent, and this one goes on as well; add "
+                        "`except Retry: raise` before it",
                         related=((module.path, handler.lineno, "caught here"),),
                     )
                 return

@@ -29,10 +29,10 @@ from functools import lru_cache
 from typing import Final
 
 from offcanvas.audit.finding import Remark, Severity
+from offcanvas.audit.handlers import broad_handler, only_logs, tries_around
 from offcanvas.audit.module import Module
 from offcanvas.audit.project import Project
 from offcanvas.audit.rules import module_rule
-from offcanvas.audit.rules._handlers import broad_handler, only_logs, tries_around
 from offcanvas.audit.sends import Send
 from offcanvas.audit.tree import Function
 

@@ -46,6 +46,8 @@ def kept(self, x):
     )
     assert lines(found) == [12]
     assert found[0].related == (("tasks.py", 13, "caught here"),)
+    # Celery's Task.retry sends before it raises.
+    assert "the next attempt has been sent" in found[0].message
 
 
 def test_an_autoretry_that_never_hears_of_it() -> None:

@@ -1,7 +1,7 @@
 """Which exception handlers catch everything, and what they do about it."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from offcanvas.audit.module import Module
@@ -33,6 +33,18 @@ def tries_around(module: Module, node: ast.AST) -> Iterator[ast.Try]:
         if isinstance(ancestor, ast.Try) and any(below is s for s in ancestor.body):
             yield ancestor
         below = ancestor
+
+
+def suppressing(module: Module, node: ast.AST, kinds: Container[str | None]) -> Iterator[ast.Call]:
+    """The `suppress(...)` of a with statement that take one of these kinds."""
+    for item in node.items if isinstance(node, ast.With) else ():
+        made = item.context_expr
+        if (
+            isinstance(made, ast.Call)
+            and module.name(made.func) == "contextlib.suppress"
+            and any(module.name(kind) in kinds for kind in made.args)
+        ):
+            yield made
 
 
 def broad_handler(module: Module, node: ast.AST) -> ast.ExceptHandler | None:
