@@ -31,22 +31,20 @@ def command(
     words: Sequence[str], cwd: Path, environment: Mapping[str, str]
 ) -> CompletedProcess[str]:
     """Run `offcanvas` with these words in a folder, as from a shell."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        streams = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (out, err)]
-        given = (list(words), str(cwd), dict(environment), *streams)
+    with tempfile.TemporaryDirectory() as name:
+        streams = Path(name, "out"), Path(name, "err")
+        given = (list(words), str(cwd), dict(environment), *map(str, streams))
         process = _FORKS.Process(target=_command, args=given)
         process.start()
         process.join()
         assert process.exitcode is not None
-        out.seek(0)
-        err.seek(0)
-        texts = out.read().decode(), err.read().decode()
-    return CompletedProcess(["offcanvas", *words], process.exitcode, *texts)
+        out, err = (stream.read_text() for stream in streams)
+    return CompletedProcess(["offcanvas", *words], process.exitcode, out, err)
 
 
 def _command(words: list[str], cwd: str, environment: dict[str, str], out: str, err: str) -> None:
     for number, stream in ((1, out), (2, err)):
-        os.dup2(os.open(stream, os.O_WRONLY), number)
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
