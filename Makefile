@@ -7,7 +7,7 @@ UV     := uv==0.13.9
 UNFETCHED := echo "packages could not be installed (see above): the first set-up needs a package index; once it can be reached, run make again" >&2; exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help compare faults test lint lock clean differential differential-port preflight cutover-drill cutover-cost drain-proof schedules-proof schedules-handover shadow-proof moved conformance conformance-5.7 conformance-5.6 kit kit-on-celery-5.6 kit-on-prefect-3.8 airflow docs pages
+.PHONY: help compare faults test tests-alone lint lock clean differential differential-port preflight cutover-drill cutover-cost drain-proof schedules-proof schedules-handover shadow-proof moved conformance conformance-5.7 conformance-5.6 kit kit-on-celery-5.6 kit-on-prefect-3.8 airflow docs pages
 
 help:  ## Show this list
 	@grep -hE '^[a-z][a-z0-9.-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -29,9 +29,12 @@ compare: $(VENV)/.ready  ## Run the voter rolls on Celery, Prefect and Temporal 
 faults: $(VENV)/.ready  ## Inject faults into runs on seven profiles; needs PostgreSQL and RabbitMQ
 	@$(PY) -m comparisons faults $(ARGS)
 
+# One after the other, or side by side with --jobs.
+test: lint tests-alone  ## Run every check and test (ARGS="-k word", ARGS=tests/shared: some)
+
 # Compiled once: the tests start some thousand processes, which would do it anew each where Python is
 # told to write no bytecode, as containers often tell it.
-test: $(VENV)/.ready lint  ## Run every check and test (ARGS="-k word", ARGS=tests/shared: some)
+tests-alone: $(VENV)/.ready
 	@$(PY) -m compileall -q -j 0 offcanvas shared *_impl comparisons benchmarks docs tests
 	@$(PY) -m tests $(ARGS)
 

@@ -5,21 +5,11 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from offcanvas.servers import prefect
 from shared.settings import Settings, settings
 from tests.services import database_at, private_postgres, private_rabbitmq, private_redis
-
-# The same examples in every run, however slow the machine; `make differential` draws new ones.
-hypothesis.settings.register_profile(
-    "offcanvas",
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("offcanvas")
 
 
 def pytest_configure() -> None:

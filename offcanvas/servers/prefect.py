@@ -73,6 +73,8 @@ def _prefect(database: Server | None) -> Server:
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
             # By default a hundred runs of a new schedule are planned ahead: 8 s of CPU.
             "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "3",
+            # By default each flow run that was cancelled in the last day is looked at every 20 s.
+            "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "120",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_CLI_PROMPT": "false",
             "PYTHONPATH": os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])]),

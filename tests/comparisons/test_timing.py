@@ -122,7 +122,8 @@ def family_once(process: subprocess.Popen[str], ready: object) -> list[psutil.Pr
     ("number", "status", "moment"),
     [
         (signal.SIGINT, 130, "oc-*/oc-temporal-*"),  # servers are starting
-        (signal.SIGINT, 130, "oc-*/rolls/*-temporal-*"),  # a run is under way
+        # A run is under way.
+        pytest.param(signal.SIGINT, 130, "oc-*/rolls/*-temporal-*", marks=pytest.mark.long),
         (signal.SIGTERM, 143, "oc-*/rolls/*-temporal-*"),
     ],
 )

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 import pytest
 import redis as redis_client
 
+import tests.same_examples  # noqa: F401  # loads the profile
 from offcanvas.celery_app.private_results import backend_set_aside
 from offcanvas.celery_app.settings import change_settings
 from offcanvas.cli import main

@@ -92,6 +92,7 @@ def test_the_plain_app(tmp_path, servers):
         _end(sweeping)
 
 
+@pytest.mark.long
 def test_the_app_on_django(tmp_path, servers):
     _, lines = commands()
     with ExitStack() as stack:

@@ -1,5 +1,6 @@
 import pytest
 
+import tests.same_examples  # noqa: F401  # loads the profile
 from tests.differential import running
 
 

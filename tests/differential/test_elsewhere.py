@@ -8,7 +8,7 @@ from tests.differential import specs
 from tests.differential.compare import compared, drawn
 from tests.differential.tasks import ROUTED
 
-EXAMPLES = int(os.environ.get("OFFCANVAS_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("OFFCANVAS_EXAMPLES", "32"))
 
 pytestmark = [
     pytest.mark.servers,

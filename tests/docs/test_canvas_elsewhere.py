@@ -87,6 +87,7 @@ def wait_for_deployment(url):
     pytest.fail("there is no deployment")
 
 
+@pytest.mark.long
 def test_on_prefect(folder, prefect_url):
     env = environment(folder, PREFECT_COMMANDS, prefect_url)
     with running(folder, PREFECT_COMMANDS[-1], env):

@@ -92,8 +92,12 @@ def test_the_command_line_knows_it(far):
     [
         ("*(walk(branch) for branch in branches)", "*(walk(one) for one in branches[::-1])"),
         ('self.revoked.update(one["ids"])', "pass"),
-        ("await asyncio.sleep(seconds)", "pass"),
-        ("await self.pool.do(process.fail_chord, raw)", '{"state": "FAILURE"}'),
+        pytest.param("await asyncio.sleep(seconds)", "pass", marks=pytest.mark.long),
+        pytest.param(
+            "await self.pool.do(process.fail_chord, raw)",
+            '{"state": "FAILURE"}',
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_an_engine_that_does_otherwise_is_found_out(far, right, wrong):

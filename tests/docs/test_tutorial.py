@@ -29,7 +29,14 @@ def python(folder, *arguments):
     )
 
 
-@pytest.mark.parametrize("block", CONSOLE)
+@pytest.mark.parametrize(
+    "block",
+    [
+        # The same command as on the first page of the project, whose test is run with all others.
+        pytest.param(block, marks=pytest.mark.long) if "offcanvas check " in block else block
+        for block in CONSOLE
+    ],
+)
 def test_commands_print_what_the_page_shows(tmp_path, block):
     (tmp_path / "orders.py").write_text(ORDERS, encoding="utf-8")
     command, _, output = block.partition("\n")

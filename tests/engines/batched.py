@@ -135,7 +135,13 @@ class BatchSuite:
         # What had ended is not done twice, what was running is lost or runs again, the rest runs.
         assert lines(path) == sorted([*"01234567", *(["3"] if again else [])])
 
-    @pytest.mark.parametrize("task", [counted, counted_late], ids=["early", "late"])
+    @pytest.mark.parametrize(
+        "task",
+        [
+            pytest.param(counted, id="early"),
+            pytest.param(counted_late, id="late", marks=pytest.mark.long),
+        ],
+    )
     def test_a_worker_that_was_frozen(self, batched, worker, task, tmp_path):
         path = str(tmp_path / "noted")
         members = [task.s(one, path, None, 0.2) for one in range(100, 130)]

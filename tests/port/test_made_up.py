@@ -12,7 +12,7 @@ from offcanvas.canvas.planner import Deviation
 from tests.port import made_up
 
 pytestmark = pytest.mark.servers
-COUNT = 100
+COUNT = 50
 ENGINES = ("temporal",)
 
 

@@ -70,6 +70,7 @@ def test_sigterm_lets_the_work_in_hand_end(stack: Stack) -> None:
     assert not stack.client.health().workers
 
 
+@pytest.mark.long
 def test_what_outlasts_the_grace_is_given_back_and_begun_again(stack: Stack) -> None:
     if stack.process is not None:
         stack.stop_worker()

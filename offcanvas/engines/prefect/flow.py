@@ -35,7 +35,7 @@ from offcanvas.engines.prefect.fence import Fence, is_still
 from offcanvas.engines.prefect.job import FLOW, REVOKE, SLICE, TAG, TOLD, Job
 from offcanvas.engines.prefect.reading import Reading, in_step, tell
 from offcanvas.engines.prefect.record import state_of
-from offcanvas.engines.prefect.slices import Slices, claimed, keep_ends
+from offcanvas.engines.prefect.slices import Slices, claimed, keep_ends, walked_elsewhere
 from offcanvas.engines.prefect.work import Work, work_for
 from offcanvas.engines.processes.board import now
 from offcanvas.engines.walker import Walker
@@ -108,7 +108,7 @@ async def _walk(app: str, job: str, run: FlowRun) -> State[Any]:
             await start_elsewhere(client, run, other.to_text(work.app), other)
 
         if given.part and not await claimed(client, run.id, SLICE):
-            return Cancelled(message="walked by the flow run that has started it")
+            return walked_elsewhere()
         slices = inbox.slices = Slices(work.app, client, run)
         driver = PrefectDriver(
             work,

@@ -12,7 +12,7 @@ from offcanvas._reroute import reroute
 from offcanvas.engines.prefect.client import Caller
 from offcanvas.servers import prefect
 from tests.engines import workers
-from tests.engines.apart import app, counted, mixed
+from tests.engines.apart import app, counted, counted_late, mixed
 from tests.engines.batched import BatchSuite, started
 from tests.engines.files import lines
 
@@ -84,6 +84,20 @@ class TestBatches(BatchSuite):
             stack.enter_context(workers.running(MODULE, *OPTIONS, **given))
             caller = stack.enter_context(Caller(server.url, "batches"))
             yield server, starter(caller)
+
+    @pytest.mark.parametrize(
+        "task",
+        [
+            pytest.param(counted, id="early", marks=pytest.mark.long),  # as of slices
+            pytest.param(counted_late, id="late"),
+        ],
+    )
+    def test_a_worker_that_is_killed(self, batched, worker, task, tmp_path):
+        super().test_a_worker_that_is_killed(batched, worker, task, tmp_path)
+
+    @pytest.mark.long
+    def test_a_server_that_is_restarted(self, own_server, tmp_path):
+        super().test_a_server_that_is_restarted(own_server, tmp_path)
 
 
 def task_runs(calls, flow_run, count):

@@ -149,6 +149,7 @@ def test_canvases_outlive_workers_that_are_killed_and_stopped(calls, prefect_url
     assert (tmp_path / "waited").read_text() == "late\n"
 
 
+@pytest.mark.long
 def test_a_worker_that_was_frozen_does_not_go_on_with_what_others_have(
     calls, prefect_url, tmp_path
 ):

@@ -6,9 +6,12 @@ import pytest
 from celery import chain, chord, group
 from celery.exceptions import TaskRevokedError, WorkerLostError
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import StateType
 
 from offcanvas._reroute import reroute
 from offcanvas.engines.prefect.client import Caller
+from offcanvas.engines.prefect.job import SLICE, TAG
 from offcanvas.engines.prefect.slices import claimed, spread_of
 from offcanvas.errors import UsageError
 from offcanvas.servers import prefect
@@ -39,18 +42,24 @@ EARLY_AND_LATE = pytest.mark.parametrize(
 )
 
 
+def given(url):
+    """The environment of a worker; ``calls`` has set the app's results before."""
+    return {
+        "PREFECT_API_URL": url,
+        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+        "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
+    }
+
+
 @pytest.fixture
 def worker(prefect_url):
-    def run():
-        return workers.running(
-            MODULE,
-            *OPTIONS,
-            PREFECT_API_URL=prefect_url,
-            PREFECT_WORKER_QUERY_SECONDS="0.5",
-            OFFCANVAS_RESULT_BACKEND=app.conf.result_backend,
-        )
+    return lambda: workers.running(MODULE, *OPTIONS, **given(prefect_url))
 
-    return run
+
+def slices_of(caller, flow_run_id):
+    """The slices that a flow run has started."""
+    tags = FlowRunFilterTags(all_=[SLICE, f"{TAG}:{flow_run_id}"])
+    return caller.client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags))
 
 
 @pytest.fixture
@@ -60,35 +69,44 @@ def caller(calls, prefect_url):
 
 
 @pytest.mark.servers
-def test_two_workers_share_one_canvas(caller, worker):
+def test_on_two_workers(caller, worker, tmp_path):
+    with worker(), worker():
+        two_workers_share_one_canvas(caller)
+        failures_errbacks_and_revokes_are_those_of_one_canvas(caller, tmp_path)
+
+
+def two_workers_share_one_canvas(caller):
     members = [chain(who_runs.s(0.3), echo.s()) for _ in range(40)]
     canvas = chord([*members, flaky.s(1), mixed.s("swapped")], echo.s())
-    with worker(), worker():
-        plan, result = started(canvas)
-        run = caller.start(app, plan, spread=8)
-        assert caller.finish(run, 300)
+    plan, result = started(canvas)
+    run = caller.start(app, plan, spread=8)
+    assert caller.finish(run, 300)
     *processes, again, swapped = result.get(timeout=60)
     # Each worker has a fork server of its own.
     assert len({parent for _, parent in processes}) == 2
     assert (again, swapped) == (1, "swapped")
+    # Those that the flow run itself has walked are not cancelled: a server goes on looking
+    # after what was cancelled.
+    slices = slices_of(caller, run)
+    assert len(slices) == 10  # of 82 tasks, eight each
+    assert {one.state.type for one in slices} == {StateType.COMPLETED}
+    assert {one.state.name for one in slices} <= {"Completed", "Taken back"}
 
 
-@pytest.mark.servers
-def test_failures_errbacks_and_revokes_are_those_of_one_canvas(caller, worker, tmp_path):
+def failures_errbacks_and_revokes_are_those_of_one_canvas(caller, tmp_path):
     path, held = str(tmp_path / "noted"), str(tmp_path / "held")
     failing = chord([add.s(1), add.s(2), boom.s(), add.s(3)], echo.s())
     failing.on_error(write.si("errback", path=path))
     members = [counted.s(one, path, held if one == 5 else None) for one in range(8)]
-    with worker(), worker():
-        plan, result = started(failing)
-        assert caller.finish(caller.start(app, plan, spread=2), 300)
-        assert "boom" in str(result.result)
-        wait_until(lambda: lines(path) == ["errback"])
-        plan, result = started(group(members))
-        run = caller.start(app, plan, spread=2)
-        wait_for(held)
-        caller.revoke([result.children[5].id], terminate=True, flow_runs=[run])
-        assert caller.finish(run, 300)
+    plan, result = started(failing)
+    assert caller.finish(caller.start(app, plan, spread=2), 300)
+    assert "boom" in str(result.result)
+    wait_until(lambda: lines(path) == ["errback"])
+    plan, result = started(group(members))
+    run = caller.start(app, plan, spread=2)
+    wait_for(held)
+    caller.revoke([result.children[5].id], terminate=True, flow_runs=[run])
+    assert caller.finish(run, 300)
     assert [one.state for one in result.children] == [
         "REVOKED" if number == 5 else "SUCCESS" for number in range(8)
     ]

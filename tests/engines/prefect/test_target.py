@@ -42,7 +42,7 @@ def test_a_flow_run_in_hand_has_no_thread_of_its_own(rerouted):
         for child in psutil.Process().children(recursive=True)
         if "--announce" in child.cmdline()
     ]
-    results = [who_runs.delay(0.3) for _ in range(60)]
+    results = [who_runs.delay(0.3) for _ in range(40)]
     most = 0
     while not all(result.ready() for result in results):
         most = max(most, worker.num_threads())

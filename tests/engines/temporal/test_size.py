@@ -173,12 +173,12 @@ def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls, tmp_path
 
 
 def test_a_wide_plan_that_is_too_large_is_read_from_the_result_backend(calls, monkeypatch):
-    monkeypatch.setattr(client, "MOST", 20_000)
-    monkeypatch.setattr(client, "PIECE", 20_000)
-    monkeypatch.setattr(driver, "SLICE", 200)
-    canvas = chord([add.s(number) for number in range(1_200)], total.s())
+    monkeypatch.setattr(client, "MOST", 5_000)
+    monkeypatch.setattr(client, "PIECE", 5_000)
+    monkeypatch.setattr(driver, "SLICE", 50)
+    canvas = chord([add.s(number) for number in range(300)], total.s())
     result, events, children = workflows(calls, canvas)
-    assert result.get(timeout=300) == sum(range(1_200)) + 1_200
+    assert result.get(timeout=300) == sum(range(300)) + 300
     started = events[0].workflow_execution_started_event_attributes
     assert started.input.payloads[0].ByteSize() < 1_000
     assert len(children) == 6
