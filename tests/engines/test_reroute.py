@@ -214,11 +214,13 @@ def test_what_looks_like_a_reference_is_a_value(rerouted):
 
 
 def test_a_reference_that_leads_nowhere_fails_its_task_alone(rerouted, tmp_path):
-    path = tmp_path / "forgotten"
-    header = [rerouted.big.s(5_000), rerouted.waits_for.s(str(path))]
+    path, told = tmp_path / "forgotten", str(tmp_path / "told")
+    # The callback runs once the engine has been told of the result, and where it is.
+    first = rerouted.big.s(5_000).set(link=rerouted.notes.si(told))
+    header = [first, rerouted.waits_for.s(str(path))]
     waits = chord(header, rerouted.length.s()).delay()
     large = waits.parent.results[0]
-    get(large)
+    wait_for(told)
     large.forget()
     path.touch()
     with pytest.raises(LookupError, match="no longer in the result backend"):

@@ -4,8 +4,8 @@ import pytest
 from celery import chain, chord, group
 
 from offcanvas.celery_app.freezing import prepare
-from tests.engines.apart import app, big, echo, fails_with, length, retries_with, waits_for
-from tests.engines.files import wait_until
+from tests.engines.apart import app, big, echo, fails_with, length, retries_with, waits_for, write
+from tests.engines.files import wait_for
 from tests.engines.lookalikes import suite
 from tests.engines.twice import one_id_sent_twice
 
@@ -20,13 +20,15 @@ def test_what_looks_like_a_reference_is_a_value(calls, on_engine):
 
 
 def test_a_reference_that_leads_nowhere_fails_its_task_alone(calls, tmp_path):
-    path = tmp_path / "forgotten"
-    joins = chord([big.s(5_000), waits_for.s(str(path))], length.s())
+    path, told = tmp_path / "forgotten", str(tmp_path / "told")
+    # The callback runs once the engine has been told of the result, and where it is.
+    first = big.s(5_000).set(link=write.si("told", path=told))
+    joins = chord([first, waits_for.s(str(path))], length.s())
     prepared = prepare(app, group(joins, echo.s(1)))
     joined, other = prepared.result.results
     large = joined.parent.results[0]
     run = calls.start(app, prepared.plan)
-    wait_until(lambda: large.state == "SUCCESS")
+    wait_for(told)
     large.forget()
     path.touch()
     assert calls.finish(run, 300)

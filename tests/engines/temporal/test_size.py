@@ -27,6 +27,7 @@ from tests.engines.apart import (
     waits_for,
     write,
 )
+from tests.engines.files import wait_for
 
 pytestmark = pytest.mark.servers
 
@@ -155,14 +156,15 @@ def test_what_members_share_is_written_once():
 
 
 def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls, tmp_path):
-    path = tmp_path / "forgotten"
-    prepared = prepare(app, chord([big.s(5_000), waits_for.s(str(path))], length.s()))
+    path, told = tmp_path / "forgotten", str(tmp_path / "told")
+    # The callback runs once the engine has been told of the result, and where it is.
+    first = big.s(5_000).set(link=write.si("told", path=told))
+    prepared = prepare(app, chord([first, waits_for.s(str(path))], length.s()))
     large = prepared.result.parent.results[0]
 
     async def forget_in_between():
         handle = await start_canvas(calls.client, app, prepared.plan, task_queue=calls.task_queue)
-        while large.state != "SUCCESS":
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(wait_for, told)
         large.forget()
         path.touch()
         await finish(calls.client, handle)
@@ -173,12 +175,12 @@ def test_a_large_value_that_is_gone_fails_the_task_that_needs_it(calls, tmp_path
 
 
 def test_a_wide_plan_that_is_too_large_is_read_from_the_result_backend(calls, monkeypatch):
-    monkeypatch.setattr(client, "MOST", 5_000)
-    monkeypatch.setattr(client, "PIECE", 5_000)
-    monkeypatch.setattr(driver, "SLICE", 50)
-    canvas = chord([add.s(number) for number in range(300)], total.s())
+    monkeypatch.setattr(client, "MOST", 20_000)
+    monkeypatch.setattr(client, "PIECE", 20_000)
+    monkeypatch.setattr(driver, "SLICE", 200)
+    canvas = chord([add.s(number) for number in range(1_200)], total.s())
     result, events, children = workflows(calls, canvas)
-    assert result.get(timeout=300) == sum(range(300)) + 300
+    assert result.get(timeout=300) == sum(range(1_200)) + 1_200
     started = events[0].workflow_execution_started_event_attributes
     assert started.input.payloads[0].ByteSize() < 1_000
     assert len(children) == 6
