@@ -10,8 +10,8 @@ have it (`nap:N` of `temporal_impl` and `prefect_impl`). They sleep, so that one
 for eight: what is measured is whether all workers have something to do, and what hands the work
 out, not CPU. All workers of an engine, and all engines, are on this machine; that eight machines do
 as well is an extrapolation. Prefect's workers share the canvas in slices (`spread=` of the kit,
-`SPREAD` of the port), and ask for work every `--poll` seconds. Each time costs the server some
-30 ms of CPU: eight workers that ask twice a second keep half a core busy.
+`SPREAD` of the port), and ask for work every `--poll` seconds. Each time costs the server
+CPU, whether or not there is any.
 
 Seconds are from the call to the value in the caller's hands, on workers that have worked before.
 `of linear` is the time on one worker, divided by the number of workers, divided by the time on so
@@ -99,8 +99,8 @@ def main(
         running = stack.enter_context(servers.start_together(*starters))
         stage.set_environment({"FAN_REDIS": running[0].url})
         stack.enter_context(stage.private_database(folder))
-        stage.set_environment({"ROLLS_DIR": str(folder / "rolls"), "NAP_SECONDS": str(naps)})
-        stage.set_environment({"PREFECT_WORKER_QUERY_SECONDS": str(poll)})
+        given = {"NAP_SECONDS": str(naps), "PREFECT_WORKER_QUERY_SECONDS": str(poll)}
+        stage.set_environment({"ROLLS_DIR": str(folder / "rolls"), **given})
         for server in running[1:]:
             stage.set_environment(dict(server.environment))
         pids = [server.pid for server in running]
@@ -109,7 +109,7 @@ def main(
                 for side in sides[:: 1 if number % 2 == 0 else -1]:
                     took = _run(side, count, members, naps, folder, pids)
                     seconds.setdefault((side, count), []).append(took)
-                    typer.echo(f"{side}, {count} workers: {took:.2f} s", err=True)
+                    typer.echo(f"{side}, workers: {count}: {took:.2f} s", err=True)
             # After each count: all of it takes the better part of an hour.
             if keep is not None:
                 keep_rows(keep, _rows(seconds, members, naps, poll))

@@ -32,6 +32,15 @@ class Worker:
         self._process.wait(seconds)
 
 
+def on_prefect(url):
+    """The environment of a worker of the Prefect server there."""
+    return {
+        "PREFECT_API_URL": url,
+        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+        "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
+    }
+
+
 @contextmanager
 def running(module, *options, **settings):
     """``python -m module tests.engines.apart:app``, ready."""

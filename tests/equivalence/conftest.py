@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 
 from offcanvas.servers import prefect, redis, start_together, temporal
-from tests.equivalence.stack import Stack, running
+from tests.equivalence.stack import SHORT, Stack, running
 from tests.services import private_postgres, private_rabbitmq, private_redis
 
 #: On the services of a production system the others are left out where everything is run.
-ON_SERVICES = {"all_in_one", "chord_by_station", "error_in_header", "starmap"}
+ON_SERVICES = SHORT | {"all_in_one"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        given = item.callspec.params if isinstance(item, pytest.Function) else {}
+        callspec = getattr(item, "callspec", None)  # of tests with parameters, in any folder
+        given = {} if callspec is None else callspec.params
         if given.get("stack") == "services" and given.get("variant", "starmap") not in ON_SERVICES:
             item.add_marker(pytest.mark.long)
 

@@ -12,12 +12,11 @@ from offcanvas.engines.prefect.private_worker import private_worker as prefect_w
 from offcanvas.engines.temporal.caller import Caller
 from offcanvas.engines.temporal.client import finish
 from offcanvas.engines.temporal.private_worker import private_worker
-from tests.equivalence.stack import CONCURRENCY, WITHIN, Stack
+from tests.equivalence.stack import CONCURRENCY, SHORT, WITHIN, Stack
 from tests.equivalence.test_variants import NAMES, _files
 
 pytestmark = pytest.mark.usefixtures("book")
 
-SHORT = {"chord_by_station", "error_in_header", "starmap"}
 SOME = [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
 
 

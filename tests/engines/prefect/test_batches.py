@@ -36,14 +36,6 @@ def starter(calls, runs=None):
     return start
 
 
-def settings(url):
-    return {
-        "PREFECT_API_URL": url,
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-        "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
-    }
-
-
 class TestBatches(BatchSuite):
     @pytest.fixture
     def runs(self):
@@ -68,7 +60,7 @@ class TestBatches(BatchSuite):
 
     @pytest.fixture
     def worker(self, prefect_url):
-        return lambda: workers.running(MODULE, *OPTIONS, **settings(prefect_url))
+        return lambda: workers.running(MODULE, *OPTIONS, **workers.on_prefect(prefect_url))
 
     @pytest.fixture
     def switched(self, prefect_url, calls, monkeypatch):
@@ -80,7 +72,7 @@ class TestBatches(BatchSuite):
     def own_server(self, calls):
         with ExitStack() as stack:
             server = stack.enter_context(prefect())
-            given = {**server.environment, **settings(server.url)}
+            given = {**server.environment, **workers.on_prefect(server.url)}
             stack.enter_context(workers.running(MODULE, *OPTIONS, **given))
             caller = stack.enter_context(Caller(server.url, "batches"))
             yield server, starter(caller)

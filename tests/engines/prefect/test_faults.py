@@ -28,6 +28,7 @@ from tests.engines.apart import (
     write,
 )
 from tests.engines.files import lines, wait_for, wait_until
+from tests.engines.workers import on_prefect
 
 pytestmark = pytest.mark.servers
 
@@ -88,14 +89,9 @@ def worker(url):
         "tests.engines.apart:app",
     ]
     options = ["--deployment", "faults", "--processes", "3", "--heartbeat", "2", "--grace", "0"]
-    settings = {
-        "PREFECT_API_URL": url,
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-        "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
-    }
     process = subprocess.Popen(
         [*command, *options],
-        env={**os.environ, **settings},
+        env={**os.environ, **on_prefect(url)},
         stdout=subprocess.PIPE,
         text=True,
     )

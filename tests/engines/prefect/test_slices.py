@@ -42,18 +42,9 @@ EARLY_AND_LATE = pytest.mark.parametrize(
 )
 
 
-def given(url):
-    """The environment of a worker; ``calls`` has set the app's results before."""
-    return {
-        "PREFECT_API_URL": url,
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-        "OFFCANVAS_RESULT_BACKEND": app.conf.result_backend,
-    }
-
-
 @pytest.fixture
 def worker(prefect_url):
-    return lambda: workers.running(MODULE, *OPTIONS, **given(prefect_url))
+    return lambda: workers.running(MODULE, *OPTIONS, **workers.on_prefect(prefect_url))
 
 
 def slices_of(caller, flow_run_id):

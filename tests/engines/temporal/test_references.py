@@ -49,8 +49,8 @@ def test_one_id_sent_twice(calls, tmp_path):
 
 def test_results_of_a_chord_that_are_too_much_together(on_engine):
     # None of them is large enough to travel by reference by itself.
-    canvas = chord([random_text.s(45_000) for _ in range(60)], length.s())
-    assert on_engine(canvas).get() == [45_000] * 60
+    canvas = chord([random_text.s(1_000) for _ in range(2_700)], length.s())
+    assert on_engine(canvas).get() == [1_000] * 2_700
 
 
 def test_results_of_a_group_travel_by_reference_to_a_group(on_engine, monkeypatch):
