@@ -59,6 +59,12 @@ def quotes(address):
 
 
 @app.task
+def engines_imported():
+    """What of the engines' own packages its process has imported."""
+    return sorted({"prefect", "temporalio"} & sys.modules.keys())
+
+
+@app.task
 def starts_one(x):
     return add.delay(x).id
 

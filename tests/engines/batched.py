@@ -15,6 +15,7 @@ from tests.engines.apart import (
     counted,
     counted_late,
     echo,
+    engines_imported,
     mixed,
     total,
     write,
@@ -69,6 +70,13 @@ class BatchSuite:
         result = self.ended(batched, group(members), 3)
         assert [one.state for one in result.children] == ["SUCCESS", "FAILURE", "SUCCESS"]
         assert isinstance(result.children[1].result, TypeError)
+
+    def test_processes_of_tasks_import_no_engine(self, batched):
+        # Prefect takes each process most of a second of CPU and 60 MB.
+        canvas = chain(engines_imported.si(), chord([engines_imported.si()] * 6, echo.s()))
+        result = self.ended(batched, canvas, 3)
+        assert result.get(timeout=60) == [[]] * 6
+        assert result.parent.parent.get(timeout=60) == []
 
     def test_a_chord_goes_on_with_values_in_order(self, batched):
         members = [chain(add.s(number), add.s(1)) for number in range(20)]

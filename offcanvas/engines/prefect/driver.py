@@ -36,8 +36,8 @@ from offcanvas.canvas.calls import (
 from offcanvas.canvas.nodes import Value
 from offcanvas.canvas.stamps import names_of, only_stamped
 from offcanvas.engines.batches import TARGET, Batches, Ran, has_siblings, with_siblings
-from offcanvas.engines.prefect.fence import OutOfDateError
 from offcanvas.engines.prefect.job import Job
+from offcanvas.engines.prefect.process import OutOfDateError
 from offcanvas.engines.prefect.record import Record, events_sent, state_of_batch
 from offcanvas.engines.prefect.slices import Slices
 from offcanvas.engines.prefect.work import Work

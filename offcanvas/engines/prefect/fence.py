@@ -20,10 +20,6 @@ from offcanvas.engines.processes.board import now
 LEASE = 5.0
 
 
-class OutOfDateError(Exception):
-    """A task that was to begin has not: by the time it could, the server's word was too old."""
-
-
 def is_still(run: FlowRun, attempt: int) -> bool:
     """Whether the server has the flow run as this attempt at it left it."""
     if run.run_count != attempt or run.state is None:

@@ -24,12 +24,15 @@ from celery import states
 
 from offcanvas.canvas.calls import TaskCall, TaskOutcome
 from offcanvas.celery_app.persistence import make_persistent, persistently
-from offcanvas.engines.prefect.fence import OutOfDateError
 from offcanvas.engines.processes import journal, process
 from offcanvas.engines.processes.board import now
 
 if TYPE_CHECKING:
     from celery import Celery
+
+
+class OutOfDateError(Exception):
+    """A task that was to begin has not: by the time it could, the server's word was too old."""
 
 
 def run_task(raw: Mapping[str, Any]) -> dict[str, Any]:
