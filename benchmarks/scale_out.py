@@ -135,7 +135,7 @@ def _run(side: Side, count: int, members: int, naps: float, folder: Path, pids: 
         size = max(SLOTS, members // (4 * count))
         ready = _port(side, size, workers) if side.is_port else _canvas(side, size, naps, workers)
         run = stack.enter_context(ready)
-        run(2 * SLOTS * count)  # a worker of the kit starts its processes when it needs them
+        run(min(members, 20 * SLOTS * count))  # all slots of all workers, on each engine
         wait_until_quiet(
             [*pids, *(one.process.pid for one in workers)], share=QUIET_SHARE, limit=20.0
         )

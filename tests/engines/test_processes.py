@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -127,3 +128,31 @@ async def test_as_many_calls_as_processes_are_at_work():
     async with process_pool(2, TARGET, {}) as pool:
         pids = await asyncio.gather(*(pool.do(os.getpid) for _ in range(2)))
         assert len(set(pids)) == 2
+
+
+#: Prints which of these modules a new process has, and what the fork server can see of the URL.
+FORKED = """
+import asyncio
+from offcanvas.engines.processes.pool import process_pool
+from tests.engines.test_processes import imported
+
+async def main():
+    settings = {"result_backend": "redis://:secret@127.0.0.1:1/0"}
+    async with process_pool(1, "tests.engines.apart:app", settings) as pool:
+        print(*await pool.do(imported))
+
+asyncio.run(main())
+"""
+
+
+def imported():
+    environment = Path(f"/proc/{os.getppid()}/environ").read_text()
+    found = [name for name in ("redis", "kombu.transport.redis", "prefect") if name in sys.modules]
+    return [*found, "secret" in environment]
+
+
+def test_a_new_process_has_the_driver_of_the_results_already():
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["redis", "kombu.transport.redis", "False"]

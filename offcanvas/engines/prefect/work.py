@@ -147,7 +147,8 @@ async def resident(
         EngineError: a process cannot be started.
     """
     app = load(target, settings)
-    async with process_pool(processes, target, settings) as pool:
+    given = {"result_backend": app.conf.result_backend, **settings}
+    async with process_pool(processes, target, given) as pool:
         _resident[target] = Work(app, pool, processes, lease, limit)
         try:
             yield _resident[target]

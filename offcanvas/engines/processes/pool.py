@@ -6,7 +6,7 @@ a process fails all the work it has, and hands each call and each answer from th
 times the CPU of the socket that leads to each process here.
 
 Processes come from a fork server: one forked from a process full of threads can deadlock. The fork
-server imports the app's module once, so that a new process is there in milliseconds.
+server imports what they need once (``preload``), so that a new process is there in milliseconds.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ async def process_pool(count: int, target: str, settings: Mapping[str, Any]) -> 
             f"importing {process.importing[0]} starts a pool of processes, each of which imports "
             f"it again: reroute in a function, or under if __name__ == '__main__'"
         )
-    context = _context(target.partition(":")[0])
+    context = _context(target.partition(":")[0], str(settings.get("result_backend", "")))
     processes = [PoolProcess(context, target, settings) for _ in range(count)]
     try:
         try:
@@ -282,15 +282,12 @@ async def process_pool(count: int, target: str, settings: Mapping[str, Any]) -> 
             await one.stop()
 
 
-def _context(module: str) -> ForkServerContext:
+def _context(module: str, result_backend: str) -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     _have_a_short_place()
     context.set_forkserver_preload([preload.__name__])
-    os.environ[preload.VARIABLE] = module
-    try:
+    with preload.preloading(module, result_backend):
         ensure_running()
-    finally:
-        del os.environ[preload.VARIABLE]
     return context
 
 
