@@ -37,7 +37,7 @@ class Pace:
 #: runs have no Pending of their own.
 _EVENTS = {"task run": 2, "flow run": 6}
 _HEARTBEAT = 180  # seconds between the heartbeats of a flow run, each an event
-_REQUESTS = {"flow run": 12, "second": 1}
+_REQUESTS = {"flow run": 10, "second": 1}
 
 
 @dataclass(slots=True)

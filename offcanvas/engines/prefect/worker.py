@@ -36,7 +36,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -85,10 +85,44 @@ def _unobserved(flow_run: FlowRun) -> FlowRun:
     return flow_run.model_copy(update={"deployment_id": None})
 
 
-class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResult]):
+class Nowhere(BaseJobConfiguration):
+    """The infrastructure of a flow run, of which there is none.
+
+    It is what the worker's events name the flow and the deployment from; a worker sees few of
+    them, and has read them once.
+    """
+
+    @classmethod
+    async def resolve_for_flow_run(
+        cls, flow_run: FlowRun, *, client: PrefectClient, **given: Any
+    ) -> Nowhere:
+        """Prefect's, without two requests for each flow run and a template to fill in."""
+        found = cls()
+        about = {
+            "flow": await _once(client.read_flow, flow_run.flow_id),
+            "work_pool": given["work_pool"],
+            "worker_name": given["worker_name"],
+        }
+        if flow_run.deployment_id is not None:
+            about["deployment"] = await _once(client.read_deployment, flow_run.deployment_id)
+        found.prepare_for_flow_run(flow_run, **about)
+        return found
+
+
+_read: dict[UUID, Any] = {}
+
+
+async def _once(read: Callable[[UUID], Awaitable[Any]], its_id: UUID) -> Any:
+    if its_id not in _read:
+        _read[its_id] = await read(its_id)
+    return _read[its_id]
+
+
+class CanvasWorker(BaseWorker[Nowhere, BaseVariables, BaseWorkerResult]):
     """Executes flow runs in the event loop of its own process."""
 
     type = WORKER_TYPE
+    job_configuration = Nowhere
 
     def __init__(self, work_pool: str, heartbeat: int = HEARTBEAT_SECONDS) -> None:
         super().__init__(
@@ -124,7 +158,7 @@ class CanvasWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerRes
     async def run(
         self,
         flow_run: FlowRun,
-        configuration: BaseJobConfiguration,
+        configuration: Nowhere,
         task_status: anyio.abc.TaskStatus[Any] | None = None,
     ) -> BaseWorkerResult:
         """Execute the flow run to its end; the engine itself tells the server about its states."""

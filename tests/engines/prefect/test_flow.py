@@ -12,6 +12,7 @@ from offcanvas.celery_app.freezing import prepare
 from offcanvas.engines.prefect.flow import _Inbox, start_elsewhere
 from offcanvas.engines.prefect.job import TAG, Job
 from offcanvas.engines.prefect.reading import Reading
+from offcanvas.engines.prefect.worker import Nowhere
 from offcanvas.servers.base import free_port
 from tests.engines.apart import add, app
 
@@ -44,3 +45,29 @@ async def test_a_second_run_starts_a_tree_no_second_time(calls, prefect_url):
         )
     assert len(found) == 1
     assert calls.finish(begun, 60)
+
+
+@pytest.mark.servers
+async def test_a_worker_asks_for_its_flow_and_deployment_once(calls, prefect_url):
+    begun = calls.start(app, prepare(app, add.s(1)).plan)
+    assert calls.finish(begun, 60)
+    asked = []
+
+    async def note(request):
+        asked.append(request.url.path)
+
+    async with PrefectClient(
+        prefect_url, httpx_settings={"event_hooks": {"request": [note]}}
+    ) as client:
+        run = await client.read_flow_run(begun)
+        pool = await client.read_work_pool(run.work_pool_name)
+        asked.clear()
+        made = [
+            await Nowhere.resolve_for_flow_run(
+                run, client=client, work_pool=pool, worker_name="me", worker_id=None
+            )
+            for _ in range(2)
+        ]
+    assert asked == [f"/api/flows/{run.flow_id}", f"/api/deployments/{run.deployment_id}"]
+    for one in made:
+        assert {found.role for found in one._related_resources()} >= {"flow", "deployment"}
