@@ -9,6 +9,7 @@ from offcanvas.errors import CanvasTooLarge
 from tests.engines.apart import (
     echo,
     fails_with,
+    random_text,
     replaced_as,
     retries_large,
     sends_large,
@@ -44,6 +45,17 @@ class Large:
     @pytest.mark.parametrize("what", ["kwargs", "headers"])
     def test_a_retry_with_much_that_raises_nothing(self, on_engine, what):
         self.check(on_engine(chain(retries_large.s(what, MUCH, throw=False), echo.s())), 0)
+
+    @pytest.mark.parametrize("by", ["map", "chunks"])
+    def test_a_map_that_comes_to_much(self, on_engine, by):
+        half = MUCH // 2
+        canvas = {
+            "map": random_text.map([half] * 3),
+            "chunks": random_text.chunks([(half,)] * 4, 2),
+        }[by]
+        found = on_engine(chain(canvas, echo.s())).get()
+        texts = found if by == "map" else [text for part in found for text in part]
+        assert [len(text) for text in texts] == [half] * (3 if by == "map" else 4)
 
     @pytest.mark.parametrize("how", REPLACED)
     def test_a_replacement_with_much(self, on_engine, how):
