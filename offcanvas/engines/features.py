@@ -167,6 +167,10 @@ class Feature(StrEnum):
         "hang-odd-error-in-header",
         "hang: an error without a text, or that is no Exception, in a header that ends in a group",
     )
+    FAILS_IGNORED_BESIDE_EMPTY_CHAIN = (
+        "fails-ignored-beside-empty-chain",
+        "fails: a task that ignores its result, in a header with a chain around an empty group",
+    )
     FAILS_EMPTY_CHAIN = ("fails-empty-chain", "fails: an empty chain where a task has to be")
     LOST_CALLBACKS_OF_REPLACED_GROUP = (
         "lost-callbacks-of-replaced-group",
@@ -179,6 +183,10 @@ class Feature(StrEnum):
     TWICE_ERRBACK_OF_GROUP_BODY = (
         "twice-errback-of-group-body",
         "twice: an errback of a group for a body, and of the chain around its chord",
+    )
+    TWICE_AFTER_GROUP_BODY = (
+        "twice-after-group-body",
+        "twice: what comes second after a chord with a group for a body, in a chain",
     )
     # What Celery 5.6 still does and 5.7 no longer; engines do as 5.7 does whichever is installed.
     OLDER_CHAIN_BODY_IN_GROUP = (

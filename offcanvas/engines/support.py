@@ -140,7 +140,11 @@ _WALKED = {
     Feature.BATCHES: unsupported("refused: tasks are run one by one"),
     Feature.HANG_CHAIN_ENDS_IN_GROUP: _ANSWERS,
     Feature.HANG_EMPTY_GROUP_BODY: _ANSWERS,
-    Feature.HANG_CHORD_IN_HEADER: _ANSWERS,
+    Feature.HANG_CHORD_IN_HEADER: differs(
+        "the caller is answered, errbacks are called, and told that the outer chord could not be "
+        "joined; where a group of one member and empty ones follows, Celery does not hang, and "
+        "tells them of the inner chord alone"
+    ),
     Feature.HANG_CHAIN_AROUND_GROUP_HEADER: _ANSWERS,
     Feature.HANG_GROUP_OF_CHORDS_IN_HEADER: _ANSWERS,
     Feature.HANG_CHORD_BODY_CHORD: _ANSWERS,
@@ -157,11 +161,19 @@ _WALKED = {
         "the body fails, and its errbacks are called; Celery's worker process ends of what is no "
         "Exception, and nobody tells the body"
     ),
+    Feature.FAILS_IGNORED_BESIDE_EMPTY_CHAIN: differs(
+        "its value is None for the body; Celery's worker waits result_chord_join_timeout for it, "
+        "three seconds, and fails the chord, or hangs"
+    ),
     Feature.FAILS_EMPTY_CHAIN: differs("it is left out; for the body of a chord it is refused"),
     Feature.LOST_CALLBACKS_OF_REPLACED_GROUP: differs("they are fired"),
     Feature.LOST_ERRBACKS_OF_EMPTY_HEADER: differs("they are fired"),
     Feature.TWICE_ERRBACK_OF_GROUP_BODY: differs(
         "it is called once; Celery takes it for two when the chain comes out of JSON"
+    ),
+    Feature.TWICE_AFTER_GROUP_BODY: differs(
+        "it runs once, as it does where the chain is written with `|`; where steps are chains "
+        "themselves, or the chain comes out of JSON, Celery runs it once for each member"
     ),
 }
 

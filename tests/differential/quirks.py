@@ -413,6 +413,47 @@ def _of_an_errback(entry):
     return entry == STORED or entry.startswith(("errback(", 'note("<'))
 
 
+def _ignored_beside_an_empty_chain(example):
+    """A header with a chain that holds nothing but empty groups, and a task without a result."""
+    return any(
+        any(isinstance(part, Many) and part.word == "chain" and _no_task(part) for part in header)
+        and any(_ignores(call) for part in header for call in _last_calls(part))
+        for header, _ in _chords(example.canvas)
+    )
+
+
+def _joins_in_vain(real, mine):
+    """Celery's worker waits for what is not stored, until it has no time left for it."""
+    told = all(
+        answer == WAITS or 'ChordError("Join error: TimeoutError(' in answer
+        for answer in real.answers
+    )
+    return told and all(map(_of_an_errback, _all(real) - _all(mine)))
+
+
+def _goes_on_after_a_group_body(example):
+    """A chord that ends in a group, as a step of a chain, with two steps or more after it."""
+    for chain in parts_of(example.canvas):
+        if isinstance(chain, Many) and chain.word == "chain":
+            steps = [step for step in _spliced(chain) if not _no_task(step)]
+            for place, step in enumerate(steps[:-1], 1):
+                several = len(steps) > place + 1 or isinstance(steps[place], Revoked)
+                if several and isinstance(step, Chorded) and _ends_in_group(step.body):
+                    return True
+    return False
+
+
+def _told_of_the_inner_chord(real, mine):
+    """Errbacks of the body hear of the chord that has failed, and not that the join has."""
+    less, more = _all(real) - _all(mine), _all(mine) - _all(real)
+    return (
+        bool(real.answers & mine.answers)
+        and sum(less.values()) == sum(more.values())
+        and all(map(_of_an_errback, less))
+        and all("Join error: ChordError(" in entry for entry in more)
+    )
+
+
 def _side_by_side(spec):
     match spec:
         case Many(word="group", parts=parts):
@@ -473,6 +514,21 @@ QUIRKS = (
     Quirk(
         Feature.TWICE_ERRBACK_OF_GROUP_BODY,
         _shared_with_a_body,
+        _calls_twice,
+    ),
+    Quirk(
+        Feature.HANG_CHORD_IN_HEADER,
+        _failed_chord_in_header,
+        _told_of_the_inner_chord,
+    ),
+    Quirk(
+        Feature.FAILS_IGNORED_BESIDE_EMPTY_CHAIN,
+        _ignored_beside_an_empty_chain,
+        _joins_in_vain,
+    ),
+    Quirk(
+        Feature.TWICE_AFTER_GROUP_BODY,
+        _goes_on_after_a_group_body,
         _calls_twice,
     ),
     Quirk(Feature.REFUSED_RESULT, _chunks_in_a_chain, _sent_before_it_failed),

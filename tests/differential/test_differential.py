@@ -141,6 +141,41 @@ EXPLAINED = [
         ),
         Feature.HANG_ODD_ERROR_IN_HEADER,
     ),
+    (
+        specs.Chorded(
+            (
+                specs.Many(
+                    "chain",
+                    (
+                        specs.Chorded((BOOM,), specs.Call("echo")),
+                        specs.Many("group", (specs.Call("echo"), specs.Many("group", ()))),
+                    ),
+                    "pipe",
+                ),
+            ),
+            specs.Call("echo", immutable=True, errbacks=(ERRBACK,)),
+        ),
+        Feature.HANG_CHORD_IN_HEADER,
+    ),
+    (
+        specs.Chorded(
+            (specs.Many("chain", (specs.Many("group", ()),), "raw"), QUIET),
+            specs.Call("echo", errbacks=(ERRBACK,)),
+        ),
+        Feature.FAILS_IGNORED_BESIDE_EMPTY_CHAIN,
+    ),
+    *(
+        (
+            specs.Many(
+                "chain",
+                (specs.Chorded(header, specs.Many("group", (ECHO, ECHO, ECHO))), after),
+                "pipe",
+            ),
+            Feature.TWICE_AFTER_GROUP_BODY,
+        )
+        for header in ((), (ECHO,))
+        for after in (specs.Many("chain", (ECHO, specs.Call("echo"))), specs.Revoked("id"))
+    ),
 ]
 
 
