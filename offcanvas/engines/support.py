@@ -97,7 +97,8 @@ _WALKED = {
     ),
     Feature.TASK_REQUEST_CHAIN: differs(
         "the next steps, of 30 tasks together, are there to be read and changed; those beyond can "
-        "be moved and left out, and say only where they stand"
+        "be moved and left out, and say only where they stand; a step put behind a group at the "
+        "end gets the list of its values, and Celery hands it to each member"
     ),
     Feature.REVOKE_BY_STAMP: differs(
         "is told to canvases that run, which store it when they come to the task; Celery's workers "

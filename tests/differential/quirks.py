@@ -454,6 +454,22 @@ def _told_of_the_inner_chord(real, mine):
     )
 
 
+def _inserts_behind_a_group(example):
+    """A task puts another one behind all that comes, the last of which is a group."""
+    return uses(example.canvas, "inserts") and any(
+        isinstance(part, Many) and part.word == "chain" and _ends_in_group(part)
+        for part in parts_of(example.canvas)
+    )
+
+
+def _inserted_for_each(real, mine):
+    """Celery runs it once for each member, unless the group's result is one that JSON has not."""
+    less, more = _all(real) - _all(mine), _all(mine) - _all(real)
+    told = bool(real.answers & mine.answers) or all("EncodeError(" in one for one in real.answers)
+    inserted = all('"inserted"' in entry for entry in more)
+    return told and inserted and all('"inserted"' in one or _of_an_errback(one) for one in less)
+
+
 def _side_by_side(spec):
     match spec:
         case Many(word="group", parts=parts):
@@ -531,6 +547,7 @@ QUIRKS = (
         _goes_on_after_a_group_body,
         _calls_twice,
     ),
+    Quirk(Feature.TASK_REQUEST_CHAIN, _inserts_behind_a_group, _inserted_for_each),
     Quirk(Feature.REFUSED_RESULT, _chunks_in_a_chain, _sent_before_it_failed),
     Quirk(
         Feature.LOST_CALLBACKS_OF_REPLACED_GROUP,

@@ -166,6 +166,13 @@ EXPLAINED = [
     ),
     *(
         (
+            specs.Many("chain", (specs.Call("inserts"), specs.Many("group", members))),
+            Feature.TASK_REQUEST_CHAIN,
+        )
+        for members in ((ECHO, ECHO), (ECHO, specs.Items("chunks", ())))
+    ),
+    *(
+        (
             specs.Many(
                 "chain",
                 (specs.Chorded(header, specs.Many("group", (ECHO, ECHO, ECHO))), after),
