@@ -171,6 +171,10 @@ class Feature(StrEnum):
         "fails-ignored-beside-empty-chain",
         "fails: a task that ignores its result, in a header with a chain around an empty group",
     )
+    FAILS_CHUNKS_OF_NOTHING = (
+        "fails-chunks-of-nothing",
+        "fails: chunks of nothing after a group with a chord in it, in the body of a chord",
+    )
     FAILS_EMPTY_CHAIN = ("fails-empty-chain", "fails: an empty chain where a task has to be")
     LOST_CALLBACKS_OF_REPLACED_GROUP = (
         "lost-callbacks-of-replaced-group",

@@ -166,6 +166,9 @@ _WALKED = {
         "its value is None for the body; Celery's worker waits result_chord_join_timeout for it, "
         "three seconds, and fails the chord, or hangs"
     ),
+    Feature.FAILS_CHUNKS_OF_NOTHING: differs(
+        "they are left out; Celery's caller gets an AttributeError of its own code"
+    ),
     Feature.FAILS_EMPTY_CHAIN: differs("it is left out; for the body of a chord it is refused"),
     Feature.LOST_CALLBACKS_OF_REPLACED_GROUP: differs("they are fired"),
     Feature.LOST_ERRBACKS_OF_EMPTY_HEADER: differs("they are fired"),

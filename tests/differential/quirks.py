@@ -470,6 +470,18 @@ def _inserted_for_each(real, mine):
     return told and inserted and all('"inserted"' in one or _of_an_errback(one) for one in less)
 
 
+def _chunks_of_nothing_in_a_body(example):
+    """A chord with a chain for a body, in which nothing comes after a group with a chord in it."""
+    return any(
+        isinstance(chain, Many)
+        and chain.word == "chain"
+        and any(part == Items("chunks", ()) for part in chain.parts)
+        and any(_chords(part) for part in chain.parts)
+        for _, body in _chords(example.canvas)
+        for chain in parts_of(body)
+    )
+
+
 def _side_by_side(spec):
     match spec:
         case Many(word="group", parts=parts):
@@ -483,6 +495,7 @@ def _fails_itself(real, _mine):
 
 
 QUIRKS = (
+    Quirk(Feature.FAILS_CHUNKS_OF_NOTHING, _chunks_of_nothing_in_a_body, _fails_itself),
     Quirk(Feature.FAILS_EMPTY_CHAIN, _empty_chain, _fails_itself),
     Quirk(Feature.HANG_EMPTY_GROUP_BODY, _empty_body, _waits_for_ever),
     Quirk(Feature.HANG_EMPTY_GROUP_BODY, _empty_body_in_header, _not_counted),

@@ -164,6 +164,20 @@ EXPLAINED = [
         ),
         Feature.FAILS_IGNORED_BESIDE_EMPTY_CHAIN,
     ),
+    (
+        specs.Chorded(
+            (),
+            specs.Many(
+                "chain",
+                (
+                    specs.Many("group", (ECHO, specs.Chorded((ECHO,), ECHO))),
+                    specs.Items("chunks", ()),
+                ),
+                "raw",
+            ),
+        ),
+        Feature.FAILS_CHUNKS_OF_NOTHING,
+    ),
     *(
         (
             specs.Many("chain", (specs.Call("inserts"), specs.Many("group", members))),
